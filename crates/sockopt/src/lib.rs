@@ -1,0 +1,1 @@
+//! Typed socket options for any borrowed socket.

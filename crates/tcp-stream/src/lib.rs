@@ -1,0 +1,1 @@
+//! A non-blocking TCP stream for readiness-based event loops.

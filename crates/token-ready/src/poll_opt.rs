@@ -1,0 +1,68 @@
+//! When readiness is reported.
+
+use core::fmt;
+
+bitflags::bitflags! {
+    /// When a source's readiness is reported: level, edge, oneshot, or oneshot with either.
+    ///
+    /// The empty set means level. Level and edge together contradict each other and are refused
+    /// when registering.
+    ///
+    /// ```
+    /// use token_ready::PollOpt;
+    ///
+    /// let opts = PollOpt::edge() | PollOpt::oneshot();
+    /// assert!(opts.is_edge() && opts.is_oneshot() && !opts.is_level());
+    /// assert_eq!(format!("{opts:?}"), "EDGE | ONESHOT");
+    /// ```
+    #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct PollOpt: u8 {
+        /// Reported when the condition arises anew; drain the source until `WouldBlock`.
+        const EDGE = 1 << 0;
+        /// Reported at every poll while the condition holds.
+        const LEVEL = 1 << 1;
+        /// Reported once, then silent until reregistered.
+        const ONESHOT = 1 << 2;
+    }
+}
+
+impl PollOpt {
+    /// Returns [`PollOpt::EDGE`].
+    pub const fn edge() -> PollOpt {
+        PollOpt::EDGE
+    }
+
+    /// Returns [`PollOpt::LEVEL`].
+    pub const fn level() -> PollOpt {
+        PollOpt::LEVEL
+    }
+
+    /// Returns [`PollOpt::ONESHOT`].
+    pub const fn oneshot() -> PollOpt {
+        PollOpt::ONESHOT
+    }
+
+    /// Tells whether [`PollOpt::EDGE`] is in the set.
+    pub const fn is_edge(&self) -> bool {
+        self.contains(PollOpt::EDGE)
+    }
+
+    /// Tells whether [`PollOpt::LEVEL`] is in the set.
+    pub const fn is_level(&self) -> bool {
+        self.contains(PollOpt::LEVEL)
+    }
+
+    /// Tells whether [`PollOpt::ONESHOT`] is in the set.
+    pub const fn is_oneshot(&self) -> bool {
+        self.contains(PollOpt::ONESHOT)
+    }
+}
+
+impl fmt::Debug for PollOpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("(empty)");
+        }
+        bitflags::parser::to_writer(self, f)
+    }
+}

@@ -1,0 +1,3 @@
+//! The checks of readywire, one command each.
+
+fn main() {}
