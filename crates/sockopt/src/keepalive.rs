@@ -1,0 +1,152 @@
+//! Keepalive as a whole: several options of the system that change together or not at all.
+
+use std::io;
+use std::time::Duration;
+
+use crate::option::{Info, ReadWrite, Value};
+use crate::os::Sock;
+
+/// When a silent connection is probed, and when it is given up.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(not(target_os = "openbsd"))]
+/// # fn main() -> std::io::Result<()> {
+/// use sockopt::Keepalive;
+/// use std::time::Duration;
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// // Dead after 60 s of silence and 4 probes, 10 s apart.
+/// let keepalive = Keepalive::new(Duration::from_secs(60))
+///     .with_interval(Duration::from_secs(10))
+///     .with_retries(4);
+/// sockopt::KEEPALIVE_PROBES.set(&stream, Some(keepalive))?;
+/// assert_eq!(sockopt::KEEPALIVE_PROBES.get(&stream)?, Some(keepalive));
+/// # Ok(())
+/// # }
+/// # #[cfg(target_os = "openbsd")]
+/// # fn main() {}
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keepalive {
+    /// How long the connection is silent before the first probe.
+    pub idle: Duration,
+    /// How long to wait between probes; `None` leaves it as it is.
+    pub interval: Option<Duration>,
+    /// How many probes go unanswered before the connection is given up; `None` leaves it as it is.
+    pub retries: Option<u32>,
+}
+
+impl Keepalive {
+    /// Probes after `idle`; the interval and the number of probes stay as they are.
+    ///
+    /// # Examples
+    ///
+    /// See [`Keepalive`].
+    #[must_use]
+    pub const fn new(idle: Duration) -> Self {
+        Self {
+            idle,
+            interval: None,
+            retries: None,
+        }
+    }
+
+    /// Waits `interval` between two probes.
+    ///
+    /// # Examples
+    ///
+    /// See [`Keepalive`].
+    #[must_use]
+    pub const fn with_interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// Gives the connection up after `retries` probes without an answer.
+    ///
+    /// # Examples
+    ///
+    /// See [`Keepalive`].
+    #[must_use]
+    pub const fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+}
+
+impl From<Duration> for Keepalive {
+    fn from(idle: Duration) -> Self {
+        Self::new(idle)
+    }
+}
+
+/// The four options of the system, as those constants describe them.
+const ENABLED: &ReadWrite<bool> = &crate::KEEPALIVE_ENABLED;
+const IDLE: &ReadWrite<Duration> = &crate::KEEPALIVE_IDLE;
+const INTERVAL: &ReadWrite<Duration> = &crate::KEEPALIVE_INTERVAL;
+const RETRIES: &ReadWrite<u32> = &crate::KEEPALIVE_RETRIES;
+
+pub(crate) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>> {
+    if ENABLED.get(&sock)? {
+        IDLE.get(&sock).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+pub(crate) fn set_idle(info: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::Result<()> {
+    set_probes(info, sock, idle.map(Keepalive::new))
+}
+
+pub(crate) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepalive>> {
+    let Some(idle) = get_idle(info, sock)? else {
+        return Ok(None);
+    };
+    let interval = INTERVAL.get(&sock).map(Some)?;
+    let retries = RETRIES.get(&sock).map(Some)?;
+    Ok(Some(Keepalive {
+        idle,
+        interval,
+        retries,
+    }))
+}
+
+pub(crate) fn set_probes(_: &Info, sock: Sock<'_>, keepalive: Option<Keepalive>) -> io::Result<()> {
+    let Some(Keepalive {
+        idle,
+        interval,
+        retries,
+    }) = keepalive
+    else {
+        return ENABLED.set(&sock, false);
+    };
+    // Switched on last: until then nothing acts on the times.
+    change(IDLE, sock, Some(idle), || {
+        change(INTERVAL, sock, interval, || {
+            change(RETRIES, sock, retries, || ENABLED.set(&sock, true))
+        })
+    })
+}
+
+/// Sets `option` and goes on with `rest`; if that fails, puts the old value back.
+fn change<T>(
+    option: &ReadWrite<T>,
+    sock: Sock<'_>,
+    value: Option<T>,
+    rest: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()>
+where
+    T: for<'a> Value<Arg<'a> = T>,
+{
+    let Some(value) = value else { return rest() };
+    let old = option.get(&sock)?;
+    option.set(&sock, value)?;
+    rest().or_else(|error| {
+        option.set(&sock, old)?;
+        Err(error)
+    })
+}

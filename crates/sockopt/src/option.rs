@@ -1,0 +1,336 @@
+//! What an option is: its number, its range, and how its value travels.
+//!
+//! No option is defined here (see `os`), and no system is named here.
+
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::error::OptionError;
+use crate::os::{AsSock, Sock, borrow};
+
+/// How the system calls an option.
+#[derive(Clone, Copy)]
+pub(crate) struct Id {
+    pub(crate) level: i32,
+    pub(crate) number: i32,
+    pub(crate) text: &'static str,
+}
+
+/// Everything about an option but the type of its value.
+pub(crate) struct Info {
+    pub(crate) id: Id,
+    min: u64,
+    max: u64,
+    unit: &'static str,
+}
+
+impl Info {
+    /// Refuses what lies outside the range, before the system sees it.
+    pub(crate) fn check(&self, value: u64) -> io::Result<()> {
+        if (self.min..=self.max).contains(&value) {
+            return Ok(());
+        }
+        Err(OptionError::OutOfRange {
+            option: self.id.text,
+            value,
+            min: self.min,
+            max: self.max,
+            unit: self.unit,
+        }
+        .into())
+    }
+}
+
+/// The type of an option's value.
+///
+/// Implemented for the types of this crate's constants; it cannot be implemented elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// // What is read as an owned value may be set from a borrowed one.
+/// # #[cfg(target_os = "linux")] {
+/// let name: String = sockopt::CONGESTION.get(&listener)?;
+/// sockopt::CONGESTION.set(&listener, &name)?;
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+pub trait Value: Sized + sealed::Show {
+    /// What [`set`](ReadWrite::set) takes: the type itself, or its borrowed form.
+    type Arg<'a>;
+
+    #[doc(hidden)]
+    fn from_arg(arg: Self::Arg<'_>) -> Self;
+}
+
+pub(crate) mod sealed {
+    /// How the table prints a value.
+    pub trait Show {
+        fn show(&self) -> String;
+    }
+}
+
+/// Values that are set from themselves and print as they debug.
+macro_rules! plain_values {
+    ($($value:ty),+ $(,)?) => {$(
+        impl Value for $value {
+            type Arg<'a> = $value;
+
+            fn from_arg(arg: $value) -> $value {
+                arg
+            }
+        }
+
+        impl sealed::Show for $value {
+            fn show(&self) -> String {
+                format!("{self:?}")
+            }
+        }
+    )+};
+}
+
+plain_values!(
+    bool,
+    u32,
+    usize,
+    Duration,
+    Option<u32>,
+    Option<Duration>,
+    Option<crate::Keepalive>,
+    socket2::Domain,
+    socket2::Type,
+    Option<socket2::Protocol>,
+);
+
+impl Value for String {
+    type Arg<'a> = &'a str;
+
+    fn from_arg(arg: &str) -> Self {
+        arg.to_owned()
+    }
+}
+
+impl sealed::Show for String {
+    fn show(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Value for Option<String> {
+    type Arg<'a> = Option<&'a str>;
+
+    fn from_arg(arg: Option<&str>) -> Self {
+        arg.map(str::to_owned)
+    }
+}
+
+impl sealed::Show for Option<String> {
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+pub(crate) type Getter<T> = fn(&Info, Sock<'_>) -> io::Result<T>;
+// Not of `Arg<'_>`: the compiler does not see through it in the type of a function pointer.
+pub(crate) type Setter<T> = fn(&Info, Sock<'_>, T) -> io::Result<()>;
+
+/// An option that can be read and set.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// sockopt::BROADCAST.set(&socket, true)?;
+/// assert!(sockopt::BROADCAST.get(&socket)?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct ReadWrite<T: Value> {
+    info: Info,
+    get: Getter<T>,
+    set: Setter<T>,
+}
+
+/// An option that can only be read.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// assert_eq!(sockopt::TYPE.get(&socket)?, socket2::Type::DGRAM);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// # let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+/// sockopt::TYPE.set(&socket, socket2::Type::DGRAM);
+/// ```
+pub struct ReadOnly<T: Value> {
+    info: Info,
+    get: Getter<T>,
+}
+
+/// An option that can only be set.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// # #[cfg(target_os = "linux")]
+/// if let Err(error) = sockopt::SEND_BUFFER_SIZE_FORCED.set(&socket, 1 << 20) {
+///     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct WriteOnly<T: Value> {
+    info: Info,
+    set: Setter<T>,
+}
+
+impl<T: Value> ReadWrite<T> {
+    /// An option whose value has no range to check.
+    pub(crate) const fn new(id: Id, get: Getter<T>, set: Setter<T>) -> Self {
+        Self::ranged(id, 0..=u64::MAX, "", get, set)
+    }
+
+    pub(crate) const fn ranged(
+        id: Id,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+        get: Getter<T>,
+        set: Setter<T>,
+    ) -> Self {
+        let (min, max) = (*range.start(), *range.end());
+        let info = Info { id, min, max, unit };
+        Self { info, get, set }
+    }
+
+    /// Reads the option of `socket`: `getsockopt(2)`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, unchanged.
+    ///
+    /// # Examples
+    ///
+    /// See [`ReadWrite`].
+    pub fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<T> {
+        (self.get)(&self.info, borrow(socket))
+    }
+
+    /// Sets the option of `socket`: `setsockopt(2)`. What is refused changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
+    /// otherwise what the system says, unchanged.
+    ///
+    /// # Examples
+    ///
+    /// See [`ReadWrite`].
+    pub fn set(&self, socket: &(impl AsSock + ?Sized), value: T::Arg<'_>) -> io::Result<()> {
+        (self.set)(&self.info, borrow(socket), T::from_arg(value))
+    }
+}
+
+impl<T: Value> ReadOnly<T> {
+    pub(crate) const fn new(id: Id, get: Getter<T>) -> Self {
+        let info = Info {
+            id,
+            min: 0,
+            max: u64::MAX,
+            unit: "",
+        };
+        Self { info, get }
+    }
+
+    /// Reads the option of `socket`: `getsockopt(2)`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, unchanged.
+    ///
+    /// # Examples
+    ///
+    /// See [`ReadOnly`].
+    pub fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<T> {
+        (self.get)(&self.info, borrow(socket))
+    }
+}
+
+impl<T: Value> WriteOnly<T> {
+    #[allow(dead_code, reason = "a system may have no option that is set only")]
+    pub(crate) const fn ranged(
+        id: Id,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+        set: Setter<T>,
+    ) -> Self {
+        let (min, max) = (*range.start(), *range.end());
+        let info = Info { id, min, max, unit };
+        Self { info, set }
+    }
+
+    /// Sets the option of `socket`: `setsockopt(2)`. What is refused changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
+    /// otherwise what the system says, unchanged.
+    ///
+    /// # Examples
+    ///
+    /// See [`WriteOnly`].
+    pub fn set(&self, socket: &(impl AsSock + ?Sized), value: T::Arg<'_>) -> io::Result<()> {
+        (self.set)(&self.info, borrow(socket), T::from_arg(value))
+    }
+}
+
+/// An option without its type: what the table needs of each.
+pub(crate) trait AnyOption: Sync {
+    fn os_name(&self) -> &'static str;
+
+    /// The value as text, or `None` if the option cannot be read.
+    fn show(&self, sock: Sock<'_>) -> Option<io::Result<String>>;
+}
+
+macro_rules! any_option {
+    ($kind:ident, |$this:ident, $sock:ident| $show:expr) => {
+        impl<T: Value> AnyOption for $kind<T> {
+            fn os_name(&self) -> &'static str {
+                self.info.id.text
+            }
+
+            fn show(&self, $sock: Sock<'_>) -> Option<io::Result<String>> {
+                let $this = self;
+                $show
+            }
+        }
+
+        impl<T: Value> fmt::Debug for $kind<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($kind))
+                    .field(&self.info.id.text)
+                    .finish()
+            }
+        }
+    };
+}
+
+any_option!(ReadWrite, |this, sock| Some(
+    (this.get)(&this.info, sock).map(|value| value.show())
+));
+any_option!(ReadOnly, |this, sock| Some(
+    (this.get)(&this.info, sock).map(|value| value.show())
+));
+any_option!(WriteOnly, |_this, _sock| None);
