@@ -1,1 +1,28 @@
-//! Poll, Events and Evented: readiness of many sources over epoll, kqueue, poll(2) and AFD.
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod error;
+mod evented;
+mod events;
+mod poll;
+mod queue;
+mod source;
+mod standing;
+mod stats;
+mod sync;
+mod sys;
+mod table;
+mod user;
+
+pub use crate::backend::Backend;
+pub use crate::error::RegistrationError;
+pub use crate::evented::Evented;
+pub use crate::events::{Events, IntoIter, Iter};
+pub use crate::poll::Poll;
+pub use crate::source::IoSource;
+pub use crate::stats::Stats;
+pub use crate::sys::AsSource;
+#[cfg(unix)]
+pub use crate::sys::EventedFd;
+pub use crate::user::{Registration, SetReadiness, Waker};
+pub use token_ready::{Event, PollOpt, Ready, Token};

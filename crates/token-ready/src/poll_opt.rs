@@ -23,6 +23,12 @@ bitflags::bitflags! {
         const LEVEL = 1 << 1;
         /// Reported once, then silent until reregistered.
         const ONESHOT = 1 << 2;
+        /// Where the source stands with several `Poll`s through duplicates of its descriptor, only
+        /// some of them are told, at least one (`EPOLLEXCLUSIVE`). Goes with level or edge.
+        ///
+        /// Linux and Android alone have it, on epoll; elsewhere registering is `Unsupported`.
+        #[doc(alias = "EPOLLEXCLUSIVE")]
+        const EXCLUSIVE = 1 << 3;
     }
 }
 
@@ -42,6 +48,11 @@ impl PollOpt {
         PollOpt::ONESHOT
     }
 
+    /// Returns [`PollOpt::EXCLUSIVE`].
+    pub const fn exclusive() -> PollOpt {
+        PollOpt::EXCLUSIVE
+    }
+
     /// Tells whether [`PollOpt::EDGE`] is in the set.
     pub const fn is_edge(&self) -> bool {
         self.contains(PollOpt::EDGE)
@@ -55,6 +66,11 @@ impl PollOpt {
     /// Tells whether [`PollOpt::ONESHOT`] is in the set.
     pub const fn is_oneshot(&self) -> bool {
         self.contains(PollOpt::ONESHOT)
+    }
+
+    /// Tells whether [`PollOpt::EXCLUSIVE`] is in the set.
+    pub const fn is_exclusive(&self) -> bool {
+        self.contains(PollOpt::EXCLUSIVE)
     }
 }
 

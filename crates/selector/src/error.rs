@@ -1,0 +1,80 @@
+//! Misuse of registrations.
+
+use std::io;
+
+use token_ready::{PollOpt, Ready};
+
+/// Why a registration was refused; it travels inside the `io::Error`.
+///
+/// ```
+/// use selector::{Poll, RegistrationError};
+/// use token_ready::{PollOpt, Ready, Token};
+/// # fn main() -> std::io::Result<()> {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let a = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # a.set_nonblocking(true)?;
+///
+/// let source = selector::IoSource::new(a);
+/// let poll = Poll::new()?;
+/// poll.register(&source, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// let error = poll
+///     .register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+///     .unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+/// assert_eq!(
+///     RegistrationError::from_io(&error),
+///     Some(&RegistrationError::AlreadyRegistered)
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrationError {
+    /// The source is registered with this `Poll` already. The kind is `AlreadyExists`.
+    #[error("the source is registered with this Poll already; use reregister, or deregister first")]
+    AlreadyRegistered,
+    /// The source is not registered. The kind is `NotFound`.
+    #[error("the source is not registered; use register")]
+    NotRegistered,
+    /// The source is registered with another `Poll`. The kind is `AlreadyExists` from `register`
+    /// and `NotFound` from `reregister` and `deregister`.
+    #[error("the source is registered with another Poll; deregister it there first")]
+    OtherPoll,
+    /// The options contradict each other. The kind is `InvalidInput`.
+    #[error(
+        "{0:?} cannot be combined; allowed are LEVEL or EDGE, each with or without ONESHOT, \
+         or EXCLUSIVE with LEVEL or EDGE"
+    )]
+    Options(PollOpt),
+    /// The interest cannot be had together with `PollOpt::EXCLUSIVE`. The kind is `InvalidInput`.
+    #[error("{0:?} cannot be watched with EXCLUSIVE; allowed are READABLE and WRITABLE")]
+    ExclusiveInterest(Ready),
+}
+
+impl RegistrationError {
+    /// Returns the registration error inside an `io::Error`, if there is one.
+    pub fn from_io(error: &io::Error) -> Option<&RegistrationError> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    pub(crate) fn into_io(self, kind: io::ErrorKind) -> io::Error {
+        io::Error::new(kind, self)
+    }
+}
+
+impl From<RegistrationError> for io::Error {
+    fn from(error: RegistrationError) -> io::Error {
+        let kind = match error {
+            RegistrationError::AlreadyRegistered | RegistrationError::OtherPoll => {
+                io::ErrorKind::AlreadyExists
+            }
+            RegistrationError::NotRegistered => io::ErrorKind::NotFound,
+            RegistrationError::Options(_) | RegistrationError::ExclusiveInterest(_) => {
+                io::ErrorKind::InvalidInput
+            }
+        };
+        error.into_io(kind)
+    }
+}

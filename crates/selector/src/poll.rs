@@ -1,0 +1,521 @@
+//! The poll itself: registrations, the loop that waits, and what ties backend, table and queue
+//! together.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::queue::{Queue, Sleep};
+use crate::source::Place;
+use crate::stats::Stats;
+use crate::sys::{self, RawSource, Selector};
+use crate::table::{Entry, Key, Meta, Table};
+use crate::user::User;
+use crate::{Backend, Evented, Events, RegistrationError};
+
+/// Waits until one of many sources is ready.
+///
+/// Sources are [registered](Poll::register) with a [`Token`], an interest and a trigger;
+/// [`poll`](Poll::poll) fills [`Events`] with what became ready.
+///
+/// # Triggers
+/// * `PollOpt::LEVEL` (or none): reported at every poll while the condition holds.
+/// * `PollOpt::EDGE`: reported when the condition arises anew. Drain the source until
+///   `WouldBlock` before polling again. An event too many is possible, one too few is not.
+/// * `PollOpt::ONESHOT`, with either: reported once, then silent until reregistered.
+///
+/// An empty interest reports errors and hang-ups alone.
+///
+/// # Events
+/// A source has at most one event in a batch, with all it is ready for. Nothing outside the
+/// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
+/// dropped, no event of that registration is handed out any more: not from a batch that was polled
+/// before, not to another source that got the same descriptor number.
+///
+/// # Threads
+/// Every method may be called from any thread while others poll. Several threads may poll one
+/// `Poll`: an edge or a oneshot reaches one of them, a level may reach several. What a thread wrote
+/// before it called [`Waker::wake`](crate::Waker::wake),
+/// [`SetReadiness::set_readiness`](crate::SetReadiness::set_readiness) or `register` is visible to
+/// the thread that sees the resulting event.
+///
+/// # Platform-specific behaviour
+/// A `Poll` on epoll or kqueue lends its descriptor (`AsFd`, `AsRawFd`), which is readable when a
+/// poll would return something, and can be registered with another `Poll`. The descriptor of a
+/// `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll` with another
+/// is `Unsupported`.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, IoSource, Poll};
+/// use std::io::{Read, Write};
+/// use std::time::Duration;
+/// use token_ready::{PollOpt, Ready, Token};
+///
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// let (server, _) = listener.accept()?;
+/// server.set_nonblocking(true)?;
+///
+/// let server = IoSource::new(server);
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(64);
+/// poll.register(&server, Token(7), Ready::READABLE, PollOpt::EDGE)?;
+///
+/// client.write_all(b"ping")?;
+/// poll.poll(&mut events, Some(Duration::from_secs(10)))?;
+/// for event in &events {
+///     assert_eq!(event.token(), Token(7));
+///     let mut buf = [0; 16];
+///     let n = server.try_io(Ready::READABLE, |mut stream| stream.read(&mut buf))?;
+///     assert_eq!(&buf[..n], b"ping");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Poll {
+    /// Where this `Poll` is registered itself; it must end before the descriptor is closed.
+    pub(crate) place: Place,
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Poll {
+    /// Makes a `Poll` on the system's best backend.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many descriptors open.
+    pub fn new() -> io::Result<Poll> {
+        Poll::with_backend(Backend::available()[0])
+    }
+
+    /// Makes a `Poll` on a backend of one's choice.
+    ///
+    /// # Errors
+    /// `Unsupported` if the system lacks the backend, see [`Backend::available`]; otherwise what
+    /// the system says.
+    ///
+    /// ```
+    /// use selector::{Backend, Poll};
+    ///
+    /// # #[cfg(unix)]
+    /// assert_eq!(Poll::with_backend(Backend::Poll)?.backend(), Backend::Poll);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with_backend(backend: Backend) -> io::Result<Poll> {
+        Ok(Poll {
+            inner: Arc::new(Inner {
+                selector: Selector::new(backend)?,
+                table: Arc::default(),
+                queue: Queue::new(),
+                sleep: Sleep::new(),
+            }),
+            place: Place::shared(),
+        })
+    }
+
+    /// Returns the backend this `Poll` stands on.
+    pub fn backend(&self) -> Backend {
+        self.inner.selector.backend()
+    }
+
+    /// Registers a source under `token`; see [`Poll`] for what `interest` and `opts` mean.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the source is registered already, here or with another `Poll`;
+    /// `InvalidInput` if `opts` contradict each other, both with a
+    /// [`RegistrationError`]; otherwise what the system says.
+    pub fn register<E: Evented + ?Sized>(
+        &self,
+        source: &E,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        source.register(self, token, interest, opts)
+    }
+
+    /// Replaces token, interest and options of a registration.
+    ///
+    /// What the source is ready for at this moment is reported anew, edge or not; a oneshot is
+    /// armed again. Events of the registration as it was are dropped.
+    ///
+    /// # Errors
+    /// `NotFound` if the source is not registered with this `Poll`; `InvalidInput` if `opts`
+    /// contradict each other, both with a [`RegistrationError`]; otherwise what the system says.
+    /// The registration is then as it was.
+    ///
+    /// ```
+    /// use selector::{Poll, Registration};
+    /// use token_ready::{PollOpt, Ready, Token};
+    ///
+    /// let poll = Poll::new()?;
+    /// let (registration, _set_readiness) = Registration::new();
+    /// poll.register(&registration, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+    /// poll.reregister(&registration, Token(1), Ready::WRITABLE, PollOpt::EDGE)?;
+    /// poll.deregister(&registration)?;
+    /// assert!(poll.deregister(&registration).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reregister<E: Evented + ?Sized>(
+        &self,
+        source: &E,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        source.reregister(self, token, interest, opts)
+    }
+
+    /// Ends a registration; the source may then be registered with any `Poll`.
+    ///
+    /// # Errors
+    /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
+    /// otherwise what the system says.
+    pub fn deregister<E: Evented + ?Sized>(&self, source: &E) -> io::Result<()> {
+        source.deregister(self)
+    }
+
+    /// Waits until a source is ready or `timeout` has passed, and returns how many events it put
+    /// into `events`, in place of those from before.
+    ///
+    /// `None` waits for ever, zero looks and returns at once; any other timeout never ends early
+    /// without an event. A signal does not end the wait.
+    ///
+    /// # Errors
+    /// What the system says; `events` is empty then.
+    ///
+    /// # Platform-specific behaviour
+    /// On Linux timeouts have the resolution of nanoseconds (from 5.11 on; milliseconds, rounded
+    /// up, before), on kqueue as well, with `Backend::Poll` where there is `ppoll`; on Windows they
+    /// are milliseconds, rounded up.
+    #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
+    pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
+        self.inner.poll(events, timeout, false)
+    }
+
+    /// Does as [`poll`](Poll::poll), but returns when a signal interrupts the wait.
+    ///
+    /// # Errors
+    /// `Interrupted` after a signal; otherwise what the system says.
+    ///
+    /// ```
+    /// use selector::{Events, Poll};
+    /// use std::io::ErrorKind;
+    /// use std::time::Duration;
+    ///
+    /// let poll = Poll::new()?;
+    /// let mut events = Events::with_capacity(8);
+    /// match poll.poll_interruptible(&mut events, Some(Duration::from_millis(1))) {
+    ///     Ok(count) => assert_eq!(count, 0),
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted),
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "EINTR")]
+    pub fn poll_interruptible(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> io::Result<usize> {
+        self.inner.poll(events, timeout, true)
+    }
+
+    /// Returns what this `Poll` has done so far; it may be called at any time from any thread.
+    pub fn stats(&self) -> Stats {
+        self.inner.table.counters.read()
+    }
+}
+
+impl fmt::Debug for Poll {
+    /// Lists the backend and the registrations: descriptor, token, interest and options.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let registrations: Vec<_> = self.inner.table.list().collect();
+        f.debug_struct("Poll")
+            .field("backend", &self.backend())
+            .field("registrations", &registrations)
+            .finish()
+    }
+}
+
+/// What the clones of a `Poll`'s reference share.
+pub(crate) struct Inner {
+    pub(crate) selector: Selector,
+    pub(crate) table: Arc<Table>,
+    pub(crate) queue: Queue<Arc<User>>,
+    pub(crate) sleep: Sleep,
+}
+
+impl Inner {
+    pub(crate) fn emulates_edges(&self) -> bool {
+        self.selector.emulates_edges()
+    }
+
+    /// Registers a source; `owned` tells that the caller owns it and will end the registration
+    /// before the source is closed.
+    pub(crate) fn register(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+        owned: bool,
+    ) -> io::Result<Key> {
+        self.check(interest, opts)?;
+        let driven = self.driven(opts, owned);
+        let entry = self.table.lock(sys::index(source, &self.table)?);
+        let meta = Meta {
+            interest,
+            opts,
+            owned,
+        };
+        if entry.current().is_none() {
+            let key = entry.publish(token, meta);
+            let registered = self.selector.register(source, key, interest, driven, true);
+            if registered.is_err() {
+                self.end(entry, key);
+            }
+            return registered.map(|()| key);
+        }
+        // Either a second registration, or one whose descriptor was closed behind our back and
+        // whose number is used anew: the system knows which.
+        let key = entry.next_key();
+        match self.selector.register(source, key, interest, driven, false) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(RegistrationError::AlreadyRegistered.into());
+            }
+            result => result?,
+        }
+        entry.publish(token, meta);
+        // Events from before the publication were dropped: have the source looked at anew.
+        let looked_at = self.selector.reregister(source, key, interest, driven);
+        looked_at.map(|()| key)
+    }
+
+    pub(crate) fn reregister(
+        &self,
+        source: RawSource,
+        key: Key,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<Key> {
+        self.check(interest, opts)?;
+        let entry = self.table.lock(key.index);
+        let old = match entry.current() {
+            Some(old) if old.0 == key => old,
+            _ => return Err(RegistrationError::NotRegistered.into()),
+        };
+        let owned = old.2.owned;
+        let driven = self.driven(opts, owned);
+        let meta = Meta {
+            interest,
+            opts,
+            owned,
+        };
+        let key = entry.publish(token, meta);
+        let changed = self.selector.reregister(source, key, interest, driven);
+        if changed.is_err() {
+            entry.restore(old);
+        }
+        changed.map(|()| key)
+    }
+
+    pub(crate) fn deregister(&self, source: RawSource, key: Key) -> io::Result<()> {
+        let entry = self.table.lock(key.index);
+        match entry.current() {
+            Some((current, ..)) if current == key => {}
+            _ => return Err(RegistrationError::NotRegistered.into()),
+        }
+        let ended = self.selector.deregister(source, key);
+        self.end(entry, key);
+        ended
+    }
+
+    /// Ends the registration of a source that is about to be closed; `shared` tells that a
+    /// duplicate of it may live on.
+    pub(crate) fn abandon(&self, source: RawSource, key: Key, shared: bool) {
+        if shared {
+            // Nobody is left to hear of an error, and the source is closed next in any case.
+            let _closed_already = self.deregister(source, key).is_err();
+            return;
+        }
+        let entry = self.table.lock(key.index);
+        if entry.current().is_some_and(|(current, ..)| current == key) {
+            self.selector.forget(source, key);
+            self.end(entry, key);
+        }
+    }
+
+    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) {
+        if self.selector.rearm(source, key, direction) {
+            self.table.counters.rearms.add(1);
+        }
+    }
+
+    /// The registration of a source that nobody owns here.
+    #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
+    pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Key> {
+        match self.table.lock(sys::index(source, &self.table)?).current() {
+            Some((key, _, meta)) if !meta.owned => Ok(key),
+            _ => Err(RegistrationError::NotRegistered.into()),
+        }
+    }
+
+    fn end(&self, entry: Entry<'_>, key: Key) {
+        entry.retire();
+        drop(entry);
+        self.table.take_back(key.index);
+    }
+
+    pub(crate) fn check(&self, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        let contradiction = opts.contains(PollOpt::LEVEL | PollOpt::EDGE)
+            || opts.contains(PollOpt::EXCLUSIVE | PollOpt::ONESHOT);
+        if contradiction {
+            return Err(RegistrationError::Options(opts).into());
+        }
+        if opts.is_exclusive() {
+            if self.selector.backend() != Backend::Epoll {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    format!(
+                        "EXCLUSIVE needs epoll, this Poll is on {}",
+                        self.selector.backend()
+                    ),
+                ));
+            }
+            let allowed = Ready::READABLE | Ready::WRITABLE | Ready::ERROR | Ready::HUP;
+            if !allowed.contains(interest) {
+                return Err(RegistrationError::ExclusiveInterest(interest - allowed).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The options for the driver: nobody tells it when a borrowed source is drained, so that an
+    /// emulated edge would never come again.
+    fn driven(&self, opts: PollOpt, owned: bool) -> PollOpt {
+        if !owned && self.emulates_edges() {
+            opts - PollOpt::EDGE
+        } else {
+            opts
+        }
+    }
+
+    fn poll(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+        interruptible: bool,
+    ) -> io::Result<usize> {
+        self.table.counters.polls.add(1);
+        events.begin(&self.table);
+        let mut timeout = timeout;
+        // A timeout beyond what the clock can count is for ever.
+        let deadline = match timeout {
+            None | Some(Duration::ZERO) => None,
+            Some(timeout) => Instant::now().checked_add(timeout),
+        };
+        loop {
+            let result = self.round(events, timeout);
+            if !events.is_empty() {
+                self.table.counters.events.add(events.len());
+                return Ok(events.len());
+            }
+            match result {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Err(error) if interruptible => return Err(error),
+                _ => {}
+            }
+            if timeout == Some(Duration::ZERO) && result.is_ok() {
+                return Ok(0);
+            }
+            if let Some(deadline) = deadline {
+                timeout = Some(deadline.saturating_duration_since(Instant::now()));
+            }
+        }
+    }
+
+    /// Waits once, and puts into `events` what is there.
+    fn round(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let sleeps = timeout != Some(Duration::ZERO);
+        let mut queued = !self.queue.is_empty();
+        if sleeps && !queued {
+            self.sleep.enter();
+            queued = !self.queue.is_empty();
+            let timeout = if queued {
+                Some(Duration::ZERO)
+            } else {
+                timeout
+            };
+            let result = self.wait(events, events.capacity(), timeout);
+            self.sleep.leave();
+            self.drain(events, events.capacity());
+            return result;
+        }
+        self.sleep.pass();
+        if queued && !events.system_first() {
+            // Half the room each, so that neither side starves the other.
+            self.drain(events, events.capacity().div_ceil(2));
+        }
+        let drained = events.len();
+        let mut result = Ok(());
+        if drained < events.capacity() {
+            result = self.wait(events, events.capacity(), Some(Duration::ZERO));
+        }
+        if drained == 0 {
+            self.drain(events, events.capacity());
+        }
+        result
+    }
+
+    /// Lets the backend fill `events` up to `limit`.
+    #[inline]
+    fn wait(&self, events: &mut Events, limit: usize, timeout: Option<Duration>) -> io::Result<()> {
+        let start = events.raw.len();
+        let room = limit - start;
+        let (raw, scratch) = (&mut events.raw, &mut events.scratch);
+        self.selector.wait(raw, room, scratch, timeout)?;
+        events.drop_stale(start, &self.table);
+        Ok(())
+    }
+
+    /// Fills `events` up to `limit` from the queue.
+    #[inline]
+    fn drain(&self, events: &mut Events, limit: usize) {
+        let room = limit - events.len();
+        if room > 0 && !self.queue.is_empty() {
+            self.queue.drain(room, |node, requests| {
+                self.table.counters.wakes_elided.add(requests - 1);
+                let event = User::take(&self.queue, node);
+                events.raw.extend(event);
+                event.is_some()
+            });
+        }
+        // What is left is for another poller, if one sleeps.
+        if !self.queue.is_empty() {
+            self.notify();
+        }
+    }
+
+    /// Prepares for somebody else waiting on the descriptor of this `Poll`.
+    pub(crate) fn lend(&self) {
+        self.sleep.lend();
+        if !self.queue.is_empty() {
+            self.notify();
+        }
+    }
+
+    /// Wakes a sleeper if there is one; something was queued.
+    pub(crate) fn notify(&self) {
+        if !self.sleep.must_wake() {
+            self.table.counters.wakes_elided.add(1);
+            return;
+        }
+        self.table.counters.wakes_sent.add(1);
+        // The handle is open and a write of one to it cannot fail; should it all the same, the
+        // event is still in the queue, and the next poll finds it there.
+        let _delayed = self.selector.wake().is_err();
+    }
+}

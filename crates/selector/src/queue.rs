@@ -1,0 +1,269 @@
+//! The queue of user-space readiness, and the protocol by which it wakes a sleeping poller.
+//!
+//! Producers push nodes from any thread, without a lock; a poll drains them. No events, no tokens
+//! and no system calls live here: the caller turns nodes into events and does the waking.
+
+use std::ptr;
+
+use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, fence};
+
+/// What can stand in a [`Queue`], once at a time.
+pub(crate) struct Node<T> {
+    next: AtomicPtr<Node<T>>,
+    /// How often the node was asked for since it was last drained; it is queued unless zero.
+    requests: AtomicUsize,
+    pub(crate) value: T,
+}
+
+impl<T> Node<T> {
+    pub(crate) fn new(value: T) -> Arc<Node<T>> {
+        Arc::new(Node {
+            next: AtomicPtr::new(ptr::null_mut()),
+            requests: AtomicUsize::new(0),
+            value,
+        })
+    }
+
+    /// Counts a request; tells whether it is the first since the last drain, so that the caller
+    /// has to put the node into its queue.
+    ///
+    /// Whatever the calling thread wrote before is visible to who drains the node afterwards.
+    #[inline]
+    pub(crate) fn request(&self) -> bool {
+        let before = self.requests.fetch_add(1, Ordering::AcqRel);
+        if before > usize::MAX / 2 {
+            // Never let the count wrap to zero: the node would be queued twice.
+            self.requests.fetch_sub(1, Ordering::Relaxed);
+        }
+        before == 0
+    }
+}
+
+/// Nodes in the order they were pushed, owned by whoever holds the chain.
+struct Chain<T> {
+    first: *mut Node<T>,
+    last: *mut Node<T>,
+}
+
+// SAFETY: a chain owns a reference count of each of its nodes, as a list of `Arc`s would.
+unsafe impl<T: Send + Sync> Send for Chain<T> {}
+
+impl<T> Chain<T> {
+    const fn new() -> Chain<T> {
+        Chain {
+            first: ptr::null_mut(),
+            last: ptr::null_mut(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    fn pop(&mut self) -> Option<Arc<Node<T>>> {
+        if self.first.is_null() {
+            return None;
+        }
+        // SAFETY: the pointer came from `Arc::into_raw` in `Queue::push`, whose count the chain
+        // took over; unlinking it here gives that count to the caller, once.
+        let node = unsafe { Arc::from_raw(self.first.cast_const()) };
+        self.first = node.next.load(Ordering::Relaxed);
+        if self.first.is_null() {
+            self.last = ptr::null_mut();
+        }
+        Some(node)
+    }
+
+    fn append(&mut self, mut other: Chain<T>) {
+        if self.last.is_null() {
+            std::mem::swap(self, &mut other);
+            return;
+        }
+        // SAFETY: the chain holds a count of its last node, so that it is alive.
+        let last = unsafe { &*self.last };
+        last.next.store(other.first, Ordering::Relaxed);
+        if !other.last.is_null() {
+            self.last = other.last;
+        }
+        (other.first, other.last) = (ptr::null_mut(), ptr::null_mut());
+    }
+}
+
+impl<T> Drop for Chain<T> {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+/// Nodes that wait to be drained.
+pub(crate) struct Queue<T> {
+    /// What was pushed since the last drain, newest first.
+    head: AtomicPtr<Node<T>>,
+    /// What a drain had no room for, oldest first.
+    backlog: Mutex<Chain<T>>,
+    has_backlog: AtomicBool,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Queue<T> {
+        Queue {
+            head: AtomicPtr::new(ptr::null_mut()),
+            backlog: Mutex::new(Chain::new()),
+            has_backlog: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells whether there is nothing to drain.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.load(Ordering::Acquire).is_null() && !self.has_backlog.load(Ordering::Acquire)
+    }
+
+    /// Queues a node for which [`Node::request`] has just returned true.
+    pub(crate) fn push(&self, node: Arc<Node<T>>) {
+        let node = Arc::into_raw(node).cast_mut();
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: `node` is alive, its count has just been taken over from an `Arc`.
+            let next = unsafe { &(*node).next };
+            next.store(head, Ordering::Relaxed);
+            match self
+                .head
+                .compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Hands the queued nodes to `take`, oldest first, each with its number of requests, until
+    /// `take` was true `room` times.
+    ///
+    /// A node may be queued again from within `take`; it then waits for the next drain.
+    pub(crate) fn drain(
+        &self,
+        mut room: usize,
+        mut take: impl FnMut(&Arc<Node<T>>, usize) -> bool,
+    ) {
+        let mut backlog = self.backlog.lock().unwrap_or_else(|e| e.into_inner());
+        backlog.append(self.take_all());
+        while room > 0 {
+            let Some(node) = backlog.pop() else { break };
+            // From here on the node may be queued anew.
+            let requests = node.requests.swap(0, Ordering::AcqRel);
+            if take(&node, requests) {
+                room -= 1;
+            }
+        }
+        self.has_backlog
+            .store(!backlog.is_empty(), Ordering::Release);
+    }
+
+    /// Takes what was pushed, in the order of pushing.
+    fn take_all(&self) -> Chain<T> {
+        let mut newest = self.head.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut chain = Chain {
+            first: ptr::null_mut(),
+            last: newest,
+        };
+        while !newest.is_null() {
+            // SAFETY: the swap took the whole list over, so that each node in it is alive.
+            let node = unsafe { &*newest };
+            let older = node.next.load(Ordering::Relaxed);
+            node.next.store(chain.first, Ordering::Relaxed);
+            chain.first = newest;
+            newest = older;
+        }
+        chain
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        drop(self.take_all());
+    }
+}
+
+/// Who sleeps, and whether somebody is already on the way to wake them.
+///
+/// A poller says that it is about to sleep and then looks at the queue; a producer queues and then
+/// looks for sleepers. A sequentially consistent fence on both sides makes sure that at least one
+/// of them sees the other.
+pub(crate) struct Sleep {
+    /// Sleepers times two, plus [`WAKING`](Sleep::WAKING).
+    state: AtomicUsize,
+    /// Somebody else waits on the poll's own descriptor, so that nobody seems to sleep while
+    /// somebody does.
+    lent: AtomicBool,
+}
+
+impl Sleep {
+    const WAKING: usize = 1;
+    const SLEEPER: usize = 2;
+
+    pub(crate) fn new() -> Sleep {
+        Sleep {
+            state: AtomicUsize::new(0),
+            lent: AtomicBool::new(false),
+        }
+    }
+
+    /// Announces a sleeper, which must look at the queue once more before it sleeps.
+    #[inline]
+    pub(crate) fn enter(&self) {
+        self.state.fetch_add(Sleep::SLEEPER, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Ends what [`enter`](Sleep::enter) began; the caller must drain the queue afterwards.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        let mut state = self.state.load(Ordering::Relaxed);
+        while let Err(now) = self.state.compare_exchange_weak(
+            state,
+            (state - Sleep::SLEEPER) & !Sleep::WAKING,
+            Ordering::SeqCst,
+            Ordering::Relaxed,
+        ) {
+            state = now;
+        }
+        fence(Ordering::SeqCst);
+    }
+
+    /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
+    pub(crate) fn lend(&self) {
+        self.lent.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Begins a poll that does not sleep; the caller must drain the queue afterwards.
+    #[inline]
+    pub(crate) fn pass(&self) {
+        if self.lent.load(Ordering::Relaxed) {
+            self.state.fetch_and(!Sleep::WAKING, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Tells whether the caller, who has just queued something, has to wake a sleeper.
+    pub(crate) fn must_wake(&self) -> bool {
+        fence(Ordering::SeqCst);
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let somebody = state >= Sleep::SLEEPER || self.lent.load(Ordering::Relaxed);
+            if !somebody || state & Sleep::WAKING != 0 {
+                return false;
+            }
+            match self.state.compare_exchange_weak(
+                state,
+                state | Sleep::WAKING,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+    }
+}

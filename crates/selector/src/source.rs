@@ -1,0 +1,263 @@
+//! A socket, or anything with a descriptor, together with its registration.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::poll::Inner;
+use crate::standing::Standing;
+use crate::sys::{AsSource, RawSource};
+use crate::{Evented, Poll};
+
+/// Something with a descriptor, together with its registration.
+///
+/// It is what socket types are built on. It knows which `Poll` the source stands with, refuses to
+/// stand with two, and ends the registration when it is dropped, before the descriptor closes.
+/// All I/O goes through [`try_io`](IoSource::try_io), so that a backend which emulates
+/// edge-triggered events learns of `WouldBlock`.
+///
+/// The `T` must be non-blocking already, and the descriptor it lends must stay the same for as
+/// long as it lives.
+///
+/// ```
+/// use selector::{Events, IoSource, Poll};
+/// use std::io::{Read, Write};
+/// use token_ready::{PollOpt, Ready, Token};
+/// # fn main() -> std::io::Result<()> {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let mut b = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let (a, _) = listener.accept()?;
+/// # a.set_nonblocking(true)?;
+///
+/// let source = IoSource::new(a); // a non-blocking stream
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(8);
+/// poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)?;
+///
+/// b.write_all(b"hello")?;
+/// poll.poll(&mut events, None)?;
+/// assert_eq!(events.get(0).unwrap().token(), Token(1));
+///
+/// let mut buf = [0; 16];
+/// let n = source.try_io(Ready::READABLE, |mut stream| stream.read(&mut buf))?;
+/// assert_eq!(&buf[..n], b"hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct IoSource<T> {
+    place: Place,
+    io: T,
+}
+
+impl<T: AsSource> IoSource<T> {
+    /// Takes in `io`, whose descriptor may have duplicates somewhere.
+    pub fn new(io: T) -> IoSource<T> {
+        IoSource {
+            place: Place::shared(),
+            io,
+        }
+    }
+
+    /// Takes in `io`, whose descriptor has just been made and has no duplicate.
+    ///
+    /// Dropping such a source while it is registered costs one system call less: the system
+    /// forgets a descriptor by itself when the last duplicate closes. If there is a duplicate
+    /// after all, polls may return early, without an event, for as long as it lives.
+    pub fn new_sole(io: T) -> IoSource<T> {
+        IoSource {
+            place: Place::sole(),
+            io,
+        }
+    }
+
+    /// Runs one I/O operation in the given direction, `READABLE` or `WRITABLE` (or both).
+    ///
+    /// # Errors
+    /// What `operation` returns. After any error, `WouldBlock` above all, an edge that was reported
+    /// is armed anew.
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let result = operation(&self.io);
+        if result.is_err() {
+            self.rearm(direction);
+        }
+        result
+    }
+
+    /// Lets an edge in the given direction be reported anew.
+    ///
+    /// [`try_io`](IoSource::try_io) does so by itself after an error. It is for operations that
+    /// end a condition in another way, such as taking the socket's pending error.
+    #[inline]
+    pub fn rearm(&self, direction: Ready) {
+        self.place.rearm(direction);
+    }
+
+    /// Borrows what was taken in, to do anything with it.
+    ///
+    /// From here on the descriptor counts as one that may have duplicates; see
+    /// [`new_sole`](IoSource::new_sole).
+    pub fn get_ref(&self) -> &T {
+        self.place.share();
+        &self.io
+    }
+
+    /// Borrows what was taken in for a call that neither duplicates the descriptor nor can end in
+    /// `WouldBlock`, such as reading an option.
+    #[inline]
+    pub fn get_sole(&self) -> &T {
+        &self.io
+    }
+
+    /// Ends the registration, if there is one, and gives back what was taken in.
+    pub fn into_inner(self) -> T {
+        self.place.share();
+        let IoSource { place, io } = self;
+        drop(place);
+        io
+    }
+}
+
+impl<T: AsSource> Evented for IoSource<T> {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.place
+            .register(self.io.as_source(), &poll.inner, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.place.reregister(&poll.inner, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.place.deregister(&poll.inner)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for IoSource<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+/// Where a source is registered.
+pub(crate) struct Place {
+    standing: Mutex<Option<Standing<RawSource>>>,
+    /// Whether the descriptor may have duplicates.
+    shared: AtomicBool,
+    /// Whether the backend wants to hear of `WouldBlock`.
+    emulated: AtomicBool,
+}
+
+impl Place {
+    pub(crate) fn shared() -> Place {
+        let place = Place::sole();
+        place.share();
+        place
+    }
+
+    fn sole() -> Place {
+        Place {
+            standing: Mutex::new(None),
+            shared: AtomicBool::new(false),
+            emulated: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    fn share(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Standing<RawSource>>> {
+        self.standing.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(crate) fn register(
+        &self,
+        source: RawSource,
+        poll: &Arc<Inner>,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let mut standing = self.lock();
+        Standing::vacant(standing.as_ref(), poll)?;
+        self.emulated
+            .store(poll.emulates_edges(), Ordering::Relaxed);
+        let key = poll.register(source, token, interest, opts, true)?;
+        *standing = Some(Standing {
+            poll: Arc::downgrade(poll),
+            source,
+            key,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn reregister(
+        &self,
+        poll: &Arc<Inner>,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let mut standing = self.lock();
+        let at = Standing::with(standing.as_mut(), poll)?;
+        at.key = poll.reregister(at.source, at.key, token, interest, opts)?;
+        Ok(())
+    }
+
+    pub(crate) fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {
+        let mut standing = self.lock();
+        let at = Standing::with(standing.as_mut(), poll)?;
+        let (source, key) = (at.source, at.key);
+        *standing = None;
+        poll.deregister(source, key)
+    }
+
+    #[inline]
+    fn rearm(&self, direction: Ready) {
+        if self.emulated.load(Ordering::Relaxed) {
+            self.rearm_now(direction);
+        }
+    }
+
+    #[cold]
+    fn rearm_now(&self, direction: Ready) {
+        let standing = self.lock();
+        if let Some(at) = &*standing {
+            if let Some(poll) = at.poll.upgrade() {
+                poll.rearm(at.source, at.key, direction);
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let standing = self.standing.get_mut().unwrap_or_else(|e| e.into_inner());
+        if let Some(at) = standing.take() {
+            if let Some(poll) = at.poll.upgrade() {
+                poll.abandon(at.source, at.key, *self.shared.get_mut());
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The operating systems. Nothing outside this module names one.
+
+use std::io;
+use std::time::Duration;
+
+use token_ready::{PollOpt, Ready};
+
+use crate::table::Key;
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub use self::unix::{AsSource, EventedFd};
+        pub(crate) use self::unix::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
+    } else {
+        compile_error!("readywire needs a Unix (epoll, kqueue or poll) or Windows 10 (AFD)");
+    }
+}
+
+/// What a backend does for a `Poll`.
+///
+/// Every method may be called from any thread at any time. A backend keeps the [`Key`] of each
+/// source and puts it on the source's events; it need not tell old keys from new ones.
+pub(crate) trait Driver: Sized {
+    /// Whether [`rearm`](Driver::rearm) has to be told of `WouldBlock`.
+    const EMULATES_EDGES: bool;
+
+    fn new() -> io::Result<Self>;
+
+    /// Begins to watch a source. If it is watched already the error is `AlreadyExists`, unless
+    /// `adopt`: then the old watch is known to be a left-over, and is taken over.
+    fn register(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()>;
+
+    /// Changes how a source is watched, and looks at it anew: what it is ready for at this moment
+    /// is reported, under the new key.
+    fn reregister(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()>;
+
+    /// Stops watching a source.
+    fn deregister(&self, source: RawSource, key: Key) -> io::Result<()>;
+
+    /// Stops watching a source whose only descriptor is about to be closed.
+    fn forget(&self, source: RawSource, key: Key);
+
+    /// Reports an emulated edge anew, after the source was drained in `direction`; tells whether
+    /// that changed anything.
+    fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool;
+
+    /// Waits until a source is ready, [`wake`](Driver::wake) is called or `timeout` has passed, and
+    /// appends at most `room` events, which is at least one.
+    ///
+    /// It returns early with no event where the caller must look at its queue, and is done with
+    /// `Interrupted` after a signal.
+    fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()>;
+
+    /// Makes one thread that waits, or the next one that will, return.
+    fn wake(&self) -> io::Result<()>;
+}

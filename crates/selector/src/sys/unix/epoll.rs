@@ -1,0 +1,376 @@
+//! `epoll(7)`, on Linux and Android.
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
+
+use token_ready::{PollOpt, Ready};
+
+use super::fd::{check, milliseconds};
+use super::{Scratch, WakeFd};
+use crate::sys::Driver;
+use crate::table::Key;
+
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+    wake: WakeFd,
+}
+
+impl Epoll {
+    fn control(
+        &self,
+        operation: c_int,
+        fd: RawFd,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: request(interest, opts),
+            u64: key.to_bits(),
+        };
+        // SAFETY: the structure is whole and outlives the call; the kernel checks the descriptors.
+        check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &mut event) })?;
+        Ok(())
+    }
+}
+
+impl Driver for Epoll {
+    const EMULATES_EDGES: bool = false;
+
+    fn new() -> io::Result<Epoll> {
+        // SAFETY: takes a number, touches no memory of ours.
+        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: the descriptor has just been made and nobody else knows it.
+        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
+        let wake = WakeFd::new()?;
+        let driver = Epoll { epoll, wake };
+        // Every write to the handle is an edge of its own, so that it need never be drained.
+        let wake = driver.wake.as_fd().as_raw_fd();
+        driver.control(
+            libc::EPOLL_CTL_ADD,
+            wake,
+            Key::WAKE,
+            Ready::READABLE,
+            PollOpt::EDGE,
+        )?;
+        Ok(driver)
+    }
+
+    fn register(
+        &self,
+        fd: RawFd,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()> {
+        match self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts) {
+            // A descriptor that went away while a duplicate of it lives on is still in the set.
+            Err(error) if adopt && error.kind() == io::ErrorKind::AlreadyExists => {
+                self.reregister(fd, key, interest, opts)
+            }
+            result => result,
+        }
+    }
+
+    fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        let modified = if opts.is_exclusive() {
+            Err(io::Error::from_raw_os_error(libc::EINVAL))
+        } else {
+            self.control(libc::EPOLL_CTL_MOD, fd, key, interest, opts)
+        };
+        match modified {
+            // The kernel does not modify an exclusive watch, nor into one.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                self.deregister(fd, key)?;
+                self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts)
+            }
+            result => result,
+        }
+    }
+
+    fn deregister(&self, fd: RawFd, key: Key) -> io::Result<()> {
+        // Linux before 2.6.9 wanted a structure here too.
+        self.control(
+            libc::EPOLL_CTL_DEL,
+            fd,
+            key,
+            Ready::empty(),
+            PollOpt::empty(),
+        )
+    }
+
+    fn forget(&self, _fd: RawFd, _key: Key) {
+        // Closing the only descriptor takes it out of the set.
+    }
+
+    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready) -> bool {
+        // The kernel has edges of its own.
+        false
+    }
+
+    #[inline]
+    fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        _scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        events.reserve(room);
+        let start = events.len();
+        let room = c_int::try_from(room).unwrap_or(c_int::MAX);
+        let buffer = events
+            .spare_capacity_mut()
+            .as_mut_ptr()
+            .cast::<libc::epoll_event>();
+        // SAFETY: there is room for that many events, `RawEvent` being an `epoll_event`.
+        let count = unsafe { wait(self.epoll.as_raw_fd(), buffer, room, timeout) }?;
+        // SAFETY: the kernel has written so many events behind `start`.
+        unsafe { events.set_len(start + count) };
+        Ok(())
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        self.wake.set()
+    }
+}
+
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+/// Waits with the best resolution the kernel offers; returns how many events it wrote.
+///
+/// # Safety
+/// `buffer` must have room for `room` events.
+#[cfg(target_os = "linux")]
+unsafe fn wait(
+    epoll: RawFd,
+    buffer: *mut libc::epoll_event,
+    room: c_int,
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Whether the kernel (5.11 and later), and what may filter its calls, knows `epoll_pwait2`.
+    static PRECISE: AtomicBool = AtomicBool::new(true);
+
+    /// The kernel's own structure, whose fields are 64 bits wide on every architecture.
+    #[repr(C)]
+    struct Timespec {
+        seconds: i64,
+        nanoseconds: i64,
+    }
+
+    // Without a fraction of a millisecond the older call does as well.
+    let fraction = timeout.is_some_and(|timeout| timeout.subsec_nanos() % 1_000_000 != 0);
+    if fraction && PRECISE.load(Ordering::Relaxed) {
+        let timespec = timeout.map(|timeout| Timespec {
+            seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            nanoseconds: i64::from(timeout.subsec_nanos()),
+        });
+        let timespec = timespec.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: the caller vouches for the buffer; the timeout is of the kernel's layout and
+        // outlives the call; there is no signal mask, so that its size is not looked at.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_epoll_pwait2,
+                epoll,
+                buffer,
+                room,
+                timespec,
+                ptr::null::<libc::sigset_t>(),
+                0usize,
+            )
+        };
+        if let Ok(count) = usize::try_from(result) {
+            return Ok(count);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            // Filters of system calls that are older than the call answer EPERM.
+            Some(libc::ENOSYS | libc::EPERM) => PRECISE.store(false, Ordering::Relaxed),
+            _ => return Err(error),
+        }
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { wait_milliseconds(epoll, buffer, room, timeout) }
+}
+
+/// Waits; returns how many events the kernel wrote.
+///
+/// Android's filter kills a process for a system call it does not know, `epoll_pwait2` among them.
+///
+/// # Safety
+/// `buffer` must have room for `room` events.
+#[cfg(target_os = "android")]
+unsafe fn wait(
+    epoll: RawFd,
+    buffer: *mut libc::epoll_event,
+    room: c_int,
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    // SAFETY: as the caller vouches.
+    unsafe { wait_milliseconds(epoll, buffer, room, timeout) }
+}
+
+/// Waits in whole milliseconds; returns how many events the kernel wrote.
+///
+/// # Safety
+/// `buffer` must have room for `room` events.
+unsafe fn wait_milliseconds(
+    epoll: RawFd,
+    buffer: *mut libc::epoll_event,
+    room: c_int,
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    // SAFETY: the caller vouches for the buffer.
+    let count = check(unsafe { libc::epoll_wait(epoll, buffer, room, milliseconds(timeout)) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// An event in a batch: the kernel's structure as it is, so that it is written in place.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct RawEvent(libc::epoll_event);
+
+impl RawEvent {
+    /// Says that the flags are those of [`Ready`] already; the kernel never reports this bit.
+    const TRANSLATED: u32 = libc::EPOLLET as u32;
+
+    pub(crate) fn new(key: Key, readiness: Ready) -> RawEvent {
+        RawEvent(libc::epoll_event {
+            events: u32::from(readiness.bits()) | RawEvent::TRANSLATED,
+            u64: key.to_bits(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> Key {
+        Key::from_bits(self.0.u64)
+    }
+
+    #[inline]
+    pub(crate) fn readiness(&self) -> Ready {
+        let flags = self.0.events;
+        if flags & RawEvent::TRANSLATED != 0 {
+            return Ready::from_bits_truncate(flags as u8);
+        }
+        readiness(flags)
+    }
+}
+
+/// The flags that ask the kernel for an interest.
+fn request(interest: Ready, opts: PollOpt) -> u32 {
+    let mut flags = 0;
+    if interest.is_readable() {
+        flags |= libc::EPOLLIN;
+    }
+    // The kernel refuses the half-close together with an exclusive watch.
+    if (interest.is_readable() || interest.is_read_closed()) && !opts.is_exclusive() {
+        flags |= libc::EPOLLRDHUP;
+    }
+    if interest.is_writable() {
+        flags |= libc::EPOLLOUT;
+    }
+    if interest.is_priority() {
+        flags |= libc::EPOLLPRI;
+    }
+    if opts.is_edge() {
+        flags |= libc::EPOLLET;
+    }
+    if opts.is_oneshot() {
+        flags |= libc::EPOLLONESHOT;
+    }
+    if opts.is_exclusive() {
+        flags |= libc::EPOLLEXCLUSIVE;
+    }
+    flags as u32
+}
+
+/// What the flags of an event mean.
+#[inline]
+fn readiness(flags: u32) -> Ready {
+    let mut readiness = Ready::empty();
+    let has = |flag: c_int| flags & flag as u32 != 0;
+    readiness.set(Ready::READABLE, has(libc::EPOLLIN));
+    readiness.set(Ready::WRITABLE, has(libc::EPOLLOUT));
+    readiness.set(Ready::PRIORITY, has(libc::EPOLLPRI));
+    readiness.set(Ready::ERROR, has(libc::EPOLLERR));
+    readiness.set(Ready::HUP, has(libc::EPOLLHUP));
+    readiness.set(Ready::READ_CLOSED, has(libc::EPOLLRDHUP | libc::EPOLLHUP));
+    readiness.set(Ready::WRITE_CLOSED, has(libc::EPOLLHUP));
+    readiness
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interests_become_flags() {
+        const NONE: PollOpt = PollOpt::empty();
+        let readable = libc::EPOLLIN | libc::EPOLLRDHUP;
+        let table = [
+            (Ready::empty(), NONE, 0),
+            (Ready::READABLE, NONE, readable),
+            (Ready::READABLE, PollOpt::LEVEL, readable),
+            (Ready::READABLE, PollOpt::EDGE, readable | libc::EPOLLET),
+            (
+                Ready::WRITABLE,
+                PollOpt::ONESHOT,
+                libc::EPOLLOUT | libc::EPOLLONESHOT,
+            ),
+            (Ready::PRIORITY, NONE, libc::EPOLLPRI),
+            (Ready::READ_CLOSED, NONE, libc::EPOLLRDHUP),
+            (Ready::ERROR | Ready::HUP | Ready::WRITE_CLOSED, NONE, 0),
+            (
+                Ready::READABLE,
+                PollOpt::EXCLUSIVE,
+                libc::EPOLLIN | libc::EPOLLEXCLUSIVE,
+            ),
+        ];
+        for (interest, opts, flags) in table {
+            assert_eq!(
+                request(interest, opts),
+                flags as u32,
+                "{interest:?} {opts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_become_readiness() {
+        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        let table = [
+            (0, Ready::empty()),
+            (libc::EPOLLIN, Ready::READABLE),
+            (libc::EPOLLOUT, Ready::WRITABLE),
+            (libc::EPOLLPRI, Ready::PRIORITY),
+            (libc::EPOLLERR, Ready::ERROR),
+            (libc::EPOLLHUP, closed),
+            (libc::EPOLLRDHUP, Ready::READ_CLOSED),
+            (
+                libc::EPOLLIN | libc::EPOLLRDHUP,
+                Ready::READABLE | Ready::READ_CLOSED,
+            ),
+        ];
+        for (flags, expected) in table {
+            assert_eq!(readiness(flags as u32), expected, "{flags:#x}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_ours_reads_back_whole() {
+        let key = Key::from_bits(u64::MAX - 1);
+        let event = RawEvent::new(key, Ready::all());
+        assert!(event.key() == key);
+        assert_eq!(event.readiness(), Ready::all());
+    }
+}

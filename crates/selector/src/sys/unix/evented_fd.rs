@@ -1,0 +1,104 @@
+//! Descriptors that somebody else owns.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::{Evented, Poll};
+
+/// A raw file descriptor as a source, whoever owns it.
+///
+/// The wrapper itself holds nothing: it is the descriptor's number that is registered, so that
+/// another `EventedFd` of the same number can reregister or deregister it. For a descriptor that is
+/// borrowed safely, `BorrowedFd` is a source as well. The descriptor should be non-blocking.
+///
+/// Deregister it before it is closed. A descriptor that is closed without goes unnoticed: as long
+/// as a duplicate of it is open somewhere, its events go on; and if its number is used anew, events
+/// may come under the old token until something is registered under that number.
+///
+/// # Platform-specific behaviour
+/// With `Backend::Poll` an edge is reported as a level would be: nobody tells the `Poll` when the
+/// descriptor is drained. [`IoSource`](crate::IoSource) does.
+///
+/// # Examples
+/// ```
+/// use selector::{EventedFd, Events, Poll};
+/// use std::io::Write;
+/// use std::os::fd::{AsFd, AsRawFd};
+/// use token_ready::{PollOpt, Ready, Token};
+///
+/// let (reader, mut writer) = std::io::pipe()?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(8);
+/// poll.register(&EventedFd(&reader.as_raw_fd()), Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// writer.write_all(b"x")?;
+/// poll.poll(&mut events, None)?;
+/// assert!(events.iter().any(|event| event.token() == Token(0) && event.is_readable()));
+///
+/// // The same by a safe borrow.
+/// poll.deregister(&reader.as_fd())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct EventedFd<'a>(pub &'a RawFd);
+
+impl Evented for EventedFd<'_> {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let poll = &poll.inner;
+        poll.register(*self.0, token, interest, opts, false)
+            .map(drop)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let key = poll.inner.borrowed(*self.0)?;
+        let poll = &poll.inner;
+        poll.reregister(*self.0, key, token, interest, opts)
+            .map(drop)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        let key = poll.inner.borrowed(*self.0)?;
+        poll.inner.deregister(*self.0, key)
+    }
+}
+
+/// A borrowed descriptor is a source in the way an [`EventedFd`] is.
+impl Evented for BorrowedFd<'_> {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        EventedFd(&self.as_raw_fd()).register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        EventedFd(&self.as_raw_fd()).reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        EventedFd(&self.as_raw_fd()).deregister(poll)
+    }
+}

@@ -1,0 +1,165 @@
+//! Unix: sources are file descriptors.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use token_ready::{PollOpt, Ready};
+
+use crate::backend::Backend;
+use crate::sys::Driver;
+use crate::table::{Index, Key, Table};
+
+mod evented_fd;
+mod fd;
+mod nested;
+mod poll;
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        mod epoll;
+        mod eventfd;
+        use self::epoll::Epoll as Native;
+        use self::eventfd::WakeFd;
+        pub(crate) use self::epoll::RawEvent;
+        pub(crate) const BACKENDS: &[Backend] = &[Backend::Epoll, Backend::Poll];
+    } else {
+        mod pipe;
+        mod raw_event;
+        use self::pipe::WakeFd;
+        use self::poll::PollDriver as Native;
+        pub(crate) use self::raw_event::RawEvent;
+        pub(crate) const BACKENDS: &[Backend] = &[Backend::Poll];
+    }
+}
+
+pub use self::evented_fd::EventedFd;
+use self::poll::PollDriver;
+pub(crate) use self::poll::Scratch;
+
+/// What the system calls a source.
+pub(crate) type RawSource = RawFd;
+
+/// What an [`IoSource`](crate::IoSource) can hold: on Unix anything that lends a descriptor.
+pub trait AsSource: AsFd {
+    /// Returns the number by which the system knows the source.
+    #[doc(hidden)]
+    fn as_source(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<T: AsFd> AsSource for T {}
+
+/// The slot of a source in the table.
+pub(crate) fn index(source: RawSource, _table: &Table) -> io::Result<Index> {
+    Index::of_descriptor(source).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
+}
+
+/// The backend of one `Poll`.
+pub(crate) enum Selector {
+    Native(Native),
+    Poll(PollDriver),
+}
+
+/// Calls a method of whichever driver there is.
+macro_rules! each {
+    ($self:ident, $driver:ident => $call:expr) => {
+        match $self {
+            Selector::Native($driver) => $call,
+            Selector::Poll($driver) => $call,
+        }
+    };
+}
+
+impl Selector {
+    pub(crate) fn new(backend: Backend) -> io::Result<Selector> {
+        if !BACKENDS.contains(&backend) {
+            return Err(backend.unavailable());
+        }
+        Ok(match backend {
+            Backend::Poll => Selector::Poll(PollDriver::new()?),
+            _ => Selector::Native(Native::new()?),
+        })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        match self {
+            Selector::Native(_) => BACKENDS[0],
+            Selector::Poll(_) => Backend::Poll,
+        }
+    }
+
+    pub(crate) fn emulates_edges(&self) -> bool {
+        match self {
+            Selector::Native(_) => Native::EMULATES_EDGES,
+            Selector::Poll(_) => PollDriver::EMULATES_EDGES,
+        }
+    }
+
+    pub(crate) fn register(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()> {
+        each!(self, driver => driver.register(source, key, interest, opts, adopt))
+    }
+
+    pub(crate) fn reregister(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        each!(self, driver => driver.reregister(source, key, interest, opts))
+    }
+
+    pub(crate) fn deregister(&self, source: RawSource, key: Key) -> io::Result<()> {
+        each!(self, driver => driver.deregister(source, key))
+    }
+
+    pub(crate) fn forget(&self, source: RawSource, key: Key) {
+        each!(self, driver => driver.forget(source, key));
+    }
+
+    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool {
+        each!(self, driver => driver.rearm(source, key, direction))
+    }
+
+    #[inline]
+    pub(crate) fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        each!(self, driver => driver.wait(events, room, scratch, timeout))
+    }
+
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        each!(self, driver => driver.wake())
+    }
+
+    /// The descriptor that is readable when a poll would return something.
+    pub(crate) fn nested(&self) -> io::Result<BorrowedFd<'_>> {
+        match self {
+            Selector::Native(driver) => Ok(driver.as_fd()),
+            Selector::Poll(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a Poll on the poll(2) backend has no descriptor that stands for its sources, \
+                 and cannot be registered with another Poll",
+            )),
+        }
+    }
+}
+
+impl AsFd for Selector {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        each!(self, driver => driver.as_fd())
+    }
+}

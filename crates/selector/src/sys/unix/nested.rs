@@ -1,0 +1,72 @@
+//! A `Poll` as a descriptor, and as a source of another `Poll`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::{Evented, Poll};
+
+impl AsFd for Poll {
+    /// Lends the descriptor, which is readable when a poll would return something.
+    ///
+    /// From here on a wake writes to it even when no thread polls.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.lend();
+        self.inner.selector.as_fd()
+    }
+}
+
+impl AsRawFd for Poll {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+/// A `Poll` as a source is readable when polling it would return something.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, Waker};
+/// use token_ready::{PollOpt, Ready, Token};
+///
+/// let (outer, inner) = (Poll::new()?, Poll::new()?);
+/// outer.register(&inner, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+/// let waker = Waker::new(&inner, Token(1))?;
+///
+/// waker.wake()?;
+/// let mut events = Events::with_capacity(8);
+/// outer.poll(&mut events, None)?;
+/// assert_eq!(events.get(0).unwrap().token(), Token(0));
+/// inner.poll(&mut events, None)?;
+/// assert_eq!(events.get(0).unwrap().token(), Token(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl Evented for Poll {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        let descriptor = self.inner.selector.nested()?.as_raw_fd();
+        self.inner.lend();
+        self.place
+            .register(descriptor, &poll.inner, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.place.reregister(&poll.inner, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.place.deregister(&poll.inner)
+    }
+}

@@ -1,0 +1,533 @@
+//! `poll(2)`, on any Unix. Edges and oneshots are emulated.
+//!
+//! The descriptors live in one list under a lock. Whoever polls takes a copy of it, so that others
+//! can register meanwhile; one thread at a time sleeps on its copy (the leader), and every change
+//! of the list wakes it to take a new one. The other pollers wait for the leader's place.
+
+use std::collections::HashMap;
+use std::ffi::{c_int, c_short};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use token_ready::{PollOpt, Ready};
+
+use super::fd::check;
+use super::{RawEvent, WakeFd};
+use crate::sys::Driver;
+use crate::table::{Key, reported};
+
+pub(crate) struct PollDriver {
+    wake: WakeFd,
+    list: Mutex<List>,
+    /// Whether a thread is the leader.
+    led: Mutex<bool>,
+    leader_left: Condvar,
+}
+
+/// What is watched; `watches` and `pollfds` run side by side.
+#[derive(Default)]
+struct List {
+    watches: Vec<Watch>,
+    pollfds: Vec<libc::pollfd>,
+    places: HashMap<RawFd, usize>,
+    /// Where the next poll begins to look, so that no source is always last.
+    first: usize,
+    /// The leader sleeps on a copy of this list.
+    copied: bool,
+}
+
+struct Watch {
+    fd: RawFd,
+    key: Key,
+    interest: Ready,
+    opts: PollOpt,
+    /// What would be reported now.
+    armed: Ready,
+    /// A oneshot that was reported.
+    fired: bool,
+}
+
+/// A poller's copy of the list.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pollfds: Vec<libc::pollfd>,
+    keys: Vec<Key>,
+}
+
+impl Watch {
+    fn new(fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> Watch {
+        Watch {
+            fd,
+            key,
+            interest,
+            opts,
+            armed: reported(interest),
+            fired: false,
+        }
+    }
+
+    fn pollfd(&self) -> libc::pollfd {
+        // `poll` reports errors and hang-ups asked for or not: once they were reported, the only
+        // way to hear no more of them is to leave the descriptor out.
+        let told = !self.armed.contains(Ready::ERROR | Ready::HUP);
+        libc::pollfd {
+            fd: if self.fired || told { -1 } else { self.fd },
+            events: request(self.armed),
+            revents: 0,
+        }
+    }
+
+    /// Takes from `flags` what is to be reported.
+    fn report(&mut self, flags: c_short) -> Ready {
+        if self.fired {
+            return Ready::empty();
+        }
+        let ready = readiness(flags) & self.armed;
+        if !ready.is_empty() {
+            self.fired = self.opts.is_oneshot();
+            if self.opts.is_edge() {
+                self.armed.remove(ready);
+            }
+        }
+        ready
+    }
+
+    /// Arms `direction` anew; tells whether that changed anything.
+    fn rearm(&mut self, direction: Ready) -> bool {
+        let before = self.armed;
+        if self.opts.is_edge() && !self.fired {
+            self.armed |= reported(self.interest) & reported(direction);
+        }
+        self.armed != before
+    }
+}
+
+impl List {
+    fn insert(&mut self, watch: Watch) {
+        let place = *self.places.entry(watch.fd).or_insert(self.watches.len());
+        let pollfd = watch.pollfd();
+        if place == self.watches.len() {
+            self.watches.push(watch);
+            self.pollfds.push(pollfd);
+        } else {
+            self.watches[place] = watch;
+            self.pollfds[place] = pollfd;
+        }
+    }
+
+    fn remove(&mut self, fd: RawFd) -> bool {
+        let Some(place) = self.places.remove(&fd) else {
+            return false;
+        };
+        self.watches.swap_remove(place);
+        self.pollfds.swap_remove(place);
+        if let Some(moved) = self.watches.get(place) {
+            self.places.insert(moved.fd, place);
+        }
+        true
+    }
+
+    /// Changes a watch, unless it is of another registration by now.
+    fn update<R>(
+        &mut self,
+        fd: RawFd,
+        key: Key,
+        change: impl FnOnce(&mut Watch) -> R,
+    ) -> Option<R> {
+        let place = *self.places.get(&fd)?;
+        let watch = &mut self.watches[place];
+        if watch.key != key {
+            return None;
+        }
+        let result = change(watch);
+        self.pollfds[place] = watch.pollfd();
+        Some(result)
+    }
+
+    fn copy_to(&self, scratch: &mut Scratch, wake: Option<BorrowedFd<'_>>) {
+        scratch.pollfds.clear();
+        scratch.pollfds.extend_from_slice(&self.pollfds);
+        scratch.pollfds.extend(wake.map(|wake| libc::pollfd {
+            fd: wake.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        }));
+        scratch.keys.clear();
+        scratch
+            .keys
+            .extend(self.watches.iter().map(|watch| watch.key));
+    }
+
+    /// Turns what the system reported on a copy into events.
+    fn harvest(&mut self, scratch: &Scratch, events: &mut Vec<RawEvent>, room: usize) {
+        let count = scratch.keys.len();
+        if count == 0 {
+            return;
+        }
+        let start = self.first % count;
+        let limit = events.len() + room;
+        for at in (start..count).chain(0..start) {
+            let pollfd = &scratch.pollfds[at];
+            if pollfd.revents == 0 {
+                continue;
+            }
+            if events.len() == limit {
+                self.first = at;
+                return;
+            }
+            let key = scratch.keys[at];
+            if pollfd.revents & libc::POLLNVAL != 0 {
+                // Closed without being deregistered, as only a borrowed descriptor can be.
+                if self.update(pollfd.fd, key, |_| ()).is_some() {
+                    self.remove(pollfd.fd);
+                }
+                continue;
+            }
+            let ready = self.update(pollfd.fd, key, |watch| watch.report(pollfd.revents));
+            if let Some(ready) = ready.filter(|ready| !ready.is_empty()) {
+                events.push(RawEvent::new(key, ready));
+            }
+        }
+    }
+}
+
+impl PollDriver {
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Makes the leader take a new copy, if it sleeps on an old one.
+    fn changed(&self, list: MutexGuard<'_, List>) -> io::Result<()> {
+        let copied = list.copied;
+        drop(list);
+        if copied { self.wake.set() } else { Ok(()) }
+    }
+
+    /// Waits until this thread is the leader; nothing if the time ran out before.
+    fn lead(&self, timeout: Option<Duration>) -> Option<Leader<'_>> {
+        let led = self.led.lock().unwrap_or_else(|e| e.into_inner());
+        let mut led = match timeout {
+            None => self
+                .leader_left
+                .wait_while(led, |led| *led)
+                .unwrap_or_else(|e| e.into_inner()),
+            Some(timeout) => {
+                self.leader_left
+                    .wait_timeout_while(led, timeout, |led| *led)
+                    .unwrap_or_else(|e| e.into_inner())
+                    .0
+            }
+        };
+        if *led {
+            return None;
+        }
+        *led = true;
+        Some(Leader(self))
+    }
+}
+
+/// The thread that sleeps in the system, until dropped.
+struct Leader<'a>(&'a PollDriver);
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        *self.0.led.lock().unwrap_or_else(|e| e.into_inner()) = false;
+        self.0.leader_left.notify_one();
+    }
+}
+
+impl Driver for PollDriver {
+    const EMULATES_EDGES: bool = true;
+
+    fn new() -> io::Result<PollDriver> {
+        Ok(PollDriver {
+            wake: WakeFd::new()?,
+            list: Mutex::default(),
+            led: Mutex::new(false),
+            leader_left: Condvar::new(),
+        })
+    }
+
+    fn register(
+        &self,
+        fd: RawFd,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()> {
+        // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
+        check(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+        let mut list = self.list();
+        if !adopt && list.places.contains_key(&fd) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        list.insert(Watch::new(fd, key, interest, opts));
+        self.changed(list)
+    }
+
+    fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        let mut list = self.list();
+        if !list.places.contains_key(&fd) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        list.insert(Watch::new(fd, key, interest, opts));
+        self.changed(list)
+    }
+
+    fn deregister(&self, fd: RawFd, _key: Key) -> io::Result<()> {
+        let mut list = self.list();
+        if !list.remove(fd) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.changed(list)
+    }
+
+    fn forget(&self, fd: RawFd, key: Key) {
+        // The leader must let go of the descriptor before it is closed; should the handle fail,
+        // the leader only hears of it later.
+        let _late = self.deregister(fd, key).is_err();
+    }
+
+    fn rearm(&self, fd: RawFd, key: Key, direction: Ready) -> bool {
+        let mut list = self.list();
+        let rearmed = list.update(fd, key, |watch| watch.rearm(direction)) == Some(true);
+        if rearmed {
+            // Should the handle fail, the leader takes the change over with its next copy.
+            let _late = self.changed(list).is_err();
+        }
+        rearmed
+    }
+
+    fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) {
+            self.list().copy_to(scratch, None);
+            poll(&mut scratch.pollfds, timeout)?;
+            self.list().harvest(scratch, events, room);
+            return Ok(());
+        }
+        let start = timeout.map(|_| Instant::now());
+        let Some(leader) = self.lead(timeout) else {
+            return Ok(());
+        };
+        let spent = start.map_or(Duration::ZERO, |start| start.elapsed());
+        let timeout = timeout.map(|timeout| timeout.saturating_sub(spent));
+
+        let mut list = self.list();
+        list.copied = true;
+        list.copy_to(scratch, Some(self.wake.as_fd()));
+        drop(list);
+        let result = poll(&mut scratch.pollfds, timeout);
+        let mut list = self.list();
+        list.copied = false;
+        if scratch.pollfds.last().is_some_and(|wake| wake.revents != 0) {
+            // Whoever set the handle did so after its change, which is seen from here on.
+            self.wake.clear();
+        }
+        if result.is_ok() {
+            list.harvest(scratch, events, room);
+        }
+        drop(list);
+        drop(leader);
+        result
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        self.wake.set()
+    }
+}
+
+impl AsFd for PollDriver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    ))] {
+        /// Waits for one of `pollfds`, with the resolution of nanoseconds.
+        fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+            let timespec = timeout.map(|timeout| libc::timespec {
+                tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+                // Below a thousand million, which every `c_long` holds.
+                tv_nsec: timeout.subsec_nanos() as libc::c_long,
+            });
+            let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+            let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
+            // SAFETY: pointer and count are of one slice that is borrowed for the call, the
+            // timeout outlives it, and no signal mask is given.
+            let result = unsafe {
+                libc::ppoll(first, count as libc::nfds_t, timespec, std::ptr::null())
+            };
+            check(result).map(drop)
+        }
+    } else {
+        /// Waits for one of `pollfds`, in whole milliseconds.
+        fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+            let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
+            let timeout = super::fd::milliseconds(timeout);
+            // SAFETY: pointer and count are of one slice that is borrowed for the call.
+            let result = unsafe { libc::poll(first, count as libc::nfds_t, timeout) };
+            check(result).map(drop)
+        }
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "illumos",
+    ))] {
+        /// The peer closed its sending half.
+        const READ_CLOSED: c_int = libc::POLLRDHUP as c_int;
+    } else {
+        /// Not told here: a half-close shows as readable alone.
+        const READ_CLOSED: c_int = 0;
+    }
+}
+
+/// The flags that ask the system for what may be reported.
+fn request(reported: Ready) -> c_short {
+    let mut flags = 0;
+    if reported.is_readable() {
+        flags |= c_int::from(libc::POLLIN);
+    }
+    if reported.is_read_closed() {
+        flags |= READ_CLOSED;
+    }
+    if reported.is_writable() {
+        flags |= c_int::from(libc::POLLOUT);
+    }
+    if reported.is_priority() {
+        flags |= c_int::from(libc::POLLPRI);
+    }
+    flags as c_short
+}
+
+/// What the flags of a `pollfd` mean.
+fn readiness(flags: c_short) -> Ready {
+    let flags = c_int::from(flags);
+    let mut readiness = Ready::empty();
+    let has = |flag: c_short| flags & c_int::from(flag) != 0;
+    readiness.set(Ready::READABLE, has(libc::POLLIN));
+    readiness.set(Ready::WRITABLE, has(libc::POLLOUT));
+    readiness.set(Ready::PRIORITY, has(libc::POLLPRI));
+    readiness.set(Ready::ERROR, has(libc::POLLERR));
+    readiness.set(Ready::HUP, has(libc::POLLHUP));
+    readiness.set(
+        Ready::READ_CLOSED,
+        flags & READ_CLOSED != 0 || has(libc::POLLHUP),
+    );
+    readiness.set(Ready::WRITE_CLOSED, has(libc::POLLHUP));
+    readiness
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(interest: Ready, opts: PollOpt) -> Watch {
+        Watch::new(5, Key::from_bits(1), interest, opts)
+    }
+
+    #[test]
+    fn level_reports_again_and_again() {
+        let mut watch = watch(Ready::READABLE, PollOpt::LEVEL);
+        for _ in 0..3 {
+            assert_eq!(watch.report(libc::POLLIN), Ready::READABLE);
+            assert_eq!(watch.pollfd().fd, 5);
+        }
+    }
+
+    #[test]
+    fn an_edge_is_silent_until_rearmed_in_its_direction() {
+        let mut watch = watch(Ready::READABLE | Ready::WRITABLE, PollOpt::EDGE);
+        let both = libc::POLLIN | libc::POLLOUT;
+        assert_eq!(watch.report(both), Ready::READABLE | Ready::WRITABLE);
+        assert_eq!(watch.report(both), Ready::empty());
+        assert_eq!(watch.pollfd().events & both, 0);
+
+        assert!(watch.rearm(Ready::READABLE));
+        assert!(!watch.rearm(Ready::READABLE));
+        assert_eq!(watch.report(both), Ready::READABLE);
+    }
+
+    #[test]
+    fn a_reported_hang_up_takes_the_descriptor_out_of_the_call() {
+        let mut watch = watch(Ready::READABLE, PollOpt::EDGE);
+        let hung_up = Ready::HUP | Ready::READ_CLOSED;
+        assert_eq!(watch.report(libc::POLLHUP), hung_up);
+        assert_eq!(watch.pollfd().fd, -1);
+        assert!(watch.rearm(Ready::READABLE));
+        assert_eq!(watch.pollfd().fd, 5);
+    }
+
+    #[test]
+    fn a_oneshot_stays_silent_even_when_drained() {
+        for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
+            let mut watch = watch(Ready::READABLE, opts);
+            assert_eq!(watch.report(libc::POLLIN), Ready::READABLE);
+            assert!(!watch.rearm(Ready::READABLE));
+            assert_eq!(watch.report(libc::POLLIN | libc::POLLHUP), Ready::empty());
+            assert_eq!(watch.pollfd().fd, -1);
+        }
+    }
+
+    #[test]
+    fn flags_become_readiness() {
+        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        let table = [
+            (0, Ready::empty()),
+            (libc::POLLIN, Ready::READABLE),
+            (libc::POLLOUT, Ready::WRITABLE),
+            (libc::POLLPRI, Ready::PRIORITY),
+            (libc::POLLERR, Ready::ERROR),
+            (libc::POLLHUP, closed),
+            (
+                libc::POLLIN | libc::POLLOUT,
+                Ready::READABLE | Ready::WRITABLE,
+            ),
+        ];
+        for (flags, expected) in table {
+            assert_eq!(readiness(flags), expected, "{flags:#x}");
+        }
+    }
+
+    #[test]
+    fn a_list_keeps_its_places_through_removals() {
+        let mut list = List::default();
+        for fd in 0..4 {
+            list.insert(Watch::new(
+                fd,
+                Key::from_bits(fd as u64),
+                Ready::READABLE,
+                PollOpt::LEVEL,
+            ));
+        }
+        assert!(list.remove(0));
+        assert!(!list.remove(0));
+        assert!(list.remove(3));
+        for fd in [1, 2] {
+            let key = list.update(fd, Key::from_bits(fd as u64), |watch| watch.fd);
+            assert_eq!(key, Some(fd));
+        }
+        assert_eq!(list.pollfds.len(), 2);
+    }
+}
