@@ -1,16 +1,14 @@
-//! Typed socket options for any borrowed socket.
+#![doc = include_str!("../README.md")]
 
 #[allow(dead_code, reason = "a system may have no option of some shape")]
 mod codec;
 mod error;
-mod keepalive;
 mod option;
 mod os;
 mod socket;
 mod table;
 
 pub use error::OptionError;
-pub use keepalive::Keepalive;
 pub use option::{ReadOnly, ReadWrite, Value, WriteOnly};
 pub use os::*;
 pub use socket::take_error;

@@ -78,7 +78,7 @@ pub(crate) mod sealed {
 /// Values that are set from themselves and print as they debug.
 macro_rules! plain_values {
     ($($value:ty),+ $(,)?) => {$(
-        impl Value for $value {
+        impl $crate::option::Value for $value {
             type Arg<'a> = $value;
 
             fn from_arg(arg: $value) -> $value {
@@ -86,7 +86,7 @@ macro_rules! plain_values {
             }
         }
 
-        impl sealed::Show for $value {
+        impl $crate::option::sealed::Show for $value {
             fn show(&self) -> String {
                 format!("{self:?}")
             }
@@ -94,18 +94,9 @@ macro_rules! plain_values {
     )+};
 }
 
-plain_values!(
-    bool,
-    u32,
-    usize,
-    Duration,
-    Option<u32>,
-    Option<Duration>,
-    Option<crate::Keepalive>,
-    socket2::Domain,
-    socket2::Type,
-    Option<socket2::Protocol>,
-);
+pub(crate) use plain_values;
+
+plain_values!(bool, u32, usize, Duration, Option<u32>, Option<Duration>);
 
 impl Value for String {
     type Arg<'a> = &'a str;

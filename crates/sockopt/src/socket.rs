@@ -3,11 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-use socket2::{Protocol, SockRef};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::codec::{SECOND, get_int, whole};
-use crate::option::Info;
+use crate::option::{Info, plain_values};
 use crate::os::{AsSock, Sock};
+
+plain_values!(Domain, Type, Option<Protocol>);
 
 /// Takes the pending error of `socket` (`SO_ERROR`): the one that a connection attempt or the
 /// network left behind. The call clears it.

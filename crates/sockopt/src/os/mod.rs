@@ -63,8 +63,23 @@ macro_rules! options {
 }
 
 mod ip;
+#[allow(
+    unused_imports,
+    reason = "a system may lack the options that an import is for"
+)]
 mod socket;
+#[allow(
+    unused_imports,
+    reason = "a system may lack the options that an import is for"
+)]
 mod tcp;
+
+cfg_if! {
+    if #[cfg(not(target_os = "openbsd"))] {
+        mod keepalive;
+        pub use keepalive::Keepalive;
+    }
+}
 
 cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {

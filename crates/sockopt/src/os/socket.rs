@@ -2,10 +2,30 @@
 
 use std::time::Duration;
 
+use cfg_if::cfg_if;
+
 use super::{SYSTEM, sys};
 use crate::codec::*;
-use crate::option::{ReadOnly, ReadWrite};
+use crate::option::{Id, ReadOnly, ReadWrite};
 use crate::socket::*;
+
+cfg_if! {
+    if #[cfg(target_os = "android")] {
+        // libc lacks it.
+        const INCOMING_CPU_ID: Id = Id { level: sys::SOL_SOCKET, number: 49, text: "SO_INCOMING_CPU" };
+    } else if #[cfg(target_os = "linux")] {
+        const INCOMING_CPU_ID: Id = id!(SOL_SOCKET, SO_INCOMING_CPU);
+    }
+}
+
+cfg_if! {
+    if #[cfg(target_vendor = "apple")] {
+        // The plain one counts in hundredths there.
+        const LINGER_ID: Id = id!(SOL_SOCKET, SO_LINGER_SEC);
+    } else {
+        const LINGER_ID: Id = id!(SOL_SOCKET, SO_LINGER);
+    }
+}
 
 options! {
     /// Whether an address that is still in `TIME_WAIT` may be bound again (`SO_REUSEADDR`).
@@ -84,7 +104,7 @@ options! {
     #[doc(alias = "SO_LINGER")]
     #[doc(alias = "SO_LINGER_SEC")]
     LINGER: ReadWrite<Option<Duration>> = ReadWrite::ranged(
-        id!(SOL_SOCKET, SO_LINGER),
+        LINGER_ID,
         0..=SYSTEM.linger_seconds,
         " s",
         get_linger,
@@ -168,7 +188,7 @@ options! {
     /// Which CPU the socket prefers, or which one last took its packets in (`SO_INCOMING_CPU`);
     /// `None` for any.
     #[doc(alias = "SO_INCOMING_CPU")]
-    INCOMING_CPU: ReadWrite<Option<u32>> = optional_number(id!(SOL_SOCKET, SO_INCOMING_CPU));
+    INCOMING_CPU: ReadWrite<Option<u32>> = optional_number(INCOMING_CPU_ID);
 
     #[on("linux", "android")]
     /// The one network interface the socket uses, such as `eth0`, or `None` for any

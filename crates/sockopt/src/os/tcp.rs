@@ -6,8 +6,13 @@ use cfg_if::cfg_if;
 
 use super::{SYSTEM, sys};
 use crate::codec::*;
-use crate::keepalive::*;
 use crate::option::{Id, ReadOnly, ReadWrite};
+
+cfg_if! {
+    if #[cfg(not(target_os = "openbsd"))] {
+        use super::keepalive;
+    }
+}
 
 cfg_if! {
     if #[cfg(target_vendor = "apple")] {
@@ -72,7 +77,7 @@ options! {
     /// ```
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "TCP_KEEPIDLE")]
-    KEEPALIVE: ReadWrite<Option<Duration>> = ReadWrite::new(KEEPALIVE_IDLE_ID, get_idle, set_idle);
+    KEEPALIVE: ReadWrite<Option<Duration>> = ReadWrite::new(id!(SOL_SOCKET, SO_KEEPALIVE), keepalive::get_idle, keepalive::set_idle);
 
     #[on("linux", "android", "macos", "freebsd", "netbsd", "dragonfly", "illumos", "windows")]
     /// Like [`KEEPALIVE`], with the interval and the number of probes (`SO_KEEPALIVE`,
@@ -82,7 +87,7 @@ options! {
     #[doc(alias = "TCP_KEEPINTVL")]
     #[doc(alias = "TCP_KEEPCNT")]
     KEEPALIVE_PROBES: ReadWrite<Option<crate::Keepalive>> =
-        ReadWrite::new(KEEPALIVE_IDLE_ID, get_probes, set_probes);
+        ReadWrite::new(id!(SOL_SOCKET, SO_KEEPALIVE), keepalive::get_probes, keepalive::set_probes);
 
     #[on("linux", "android", "macos", "freebsd", "netbsd", "dragonfly", "illumos", "windows")]
     /// How long a connection is silent before the first probe (`TCP_KEEPIDLE`), whether or not

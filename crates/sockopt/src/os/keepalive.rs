@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::option::{Info, ReadWrite, Value};
-use crate::os::Sock;
+use super::Sock;
+use crate::option::{Info, ReadWrite, Value, plain_values};
 
 /// When a silent connection is probed, and when it is given up.
 ///
@@ -84,13 +84,15 @@ impl From<Duration> for Keepalive {
     }
 }
 
+plain_values!(Option<Keepalive>);
+
 /// The four options of the system, as those constants describe them.
 const ENABLED: &ReadWrite<bool> = &crate::KEEPALIVE_ENABLED;
 const IDLE: &ReadWrite<Duration> = &crate::KEEPALIVE_IDLE;
 const INTERVAL: &ReadWrite<Duration> = &crate::KEEPALIVE_INTERVAL;
 const RETRIES: &ReadWrite<u32> = &crate::KEEPALIVE_RETRIES;
 
-pub(crate) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>> {
+pub(super) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>> {
     if ENABLED.get(&sock)? {
         IDLE.get(&sock).map(Some)
     } else {
@@ -98,11 +100,11 @@ pub(crate) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>>
     }
 }
 
-pub(crate) fn set_idle(info: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::Result<()> {
+pub(super) fn set_idle(info: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::Result<()> {
     set_probes(info, sock, idle.map(Keepalive::new))
 }
 
-pub(crate) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepalive>> {
+pub(super) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepalive>> {
     let Some(idle) = get_idle(info, sock)? else {
         return Ok(None);
     };
@@ -115,7 +117,7 @@ pub(crate) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepa
     }))
 }
 
-pub(crate) fn set_probes(_: &Info, sock: Sock<'_>, keepalive: Option<Keepalive>) -> io::Result<()> {
+pub(super) fn set_probes(_: &Info, sock: Sock<'_>, keepalive: Option<Keepalive>) -> io::Result<()> {
     let Some(Keepalive {
         idle,
         interval,
