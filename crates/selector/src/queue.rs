@@ -267,3 +267,225 @@ impl Sleep {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod model {
+    //! Every interleaving of small programs, found by `cargo xtask loom`.
+
+    use std::sync::Arc as StdArc;
+
+    use loom::sync::{Condvar, Mutex};
+    use loom::thread;
+
+    use super::*;
+
+    /// Stands for the kernel's handle: set by a wake, cleared by who sleeps on it.
+    #[derive(Default)]
+    struct Handle {
+        set: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Handle {
+        fn set(&self) {
+            *self.set.lock().unwrap() = true;
+            self.changed.notify_all();
+        }
+
+        /// Sleeps for ever unless the handle is or will be set, which loom reports as a deadlock.
+        fn sleep(&self) {
+            let mut set = self.set.lock().unwrap();
+            while !*set {
+                set = self.changed.wait(set).unwrap();
+            }
+            *set = false;
+        }
+    }
+
+    struct Poll {
+        queue: Queue<usize>,
+        sleep: Sleep,
+        handle: Handle,
+    }
+
+    impl Poll {
+        fn new() -> Arc<Poll> {
+            Arc::new(Poll {
+                queue: Queue::new(),
+                sleep: Sleep::new(),
+                handle: Handle::default(),
+            })
+        }
+
+        fn wake(&self, node: &Arc<Node<usize>>) {
+            if node.request() {
+                self.queue.push(Arc::clone(node));
+                if self.sleep.must_wake() {
+                    self.handle.set();
+                }
+            }
+        }
+
+        /// As `Inner::round` does it: returns the values of the nodes that were drained.
+        fn poll(&self, room: usize) -> Vec<usize> {
+            let mut seen = Vec::new();
+            while seen.is_empty() {
+                if self.queue.is_empty() {
+                    self.sleep.enter();
+                    if self.queue.is_empty() {
+                        self.handle.sleep();
+                    }
+                    self.sleep.leave();
+                }
+                self.queue.drain(room, |node, _| {
+                    seen.push(node.value);
+                    true
+                });
+                if !self.queue.is_empty() && self.sleep.must_wake() {
+                    self.handle.set();
+                }
+            }
+            seen
+        }
+    }
+
+    /// For three threads with several fences each, whose interleavings are too many: all of those
+    /// with up to two forced switches.
+    fn bounded(program: impl Fn() + Send + Sync + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(program);
+    }
+
+    #[test]
+    fn a_wake_reaches_a_poller_that_is_falling_asleep() {
+        loom::model(|| {
+            let poll = Poll::new();
+            let node = Node::new(1);
+            let waker = thread::spawn({
+                let (poll, node) = (Arc::clone(&poll), Arc::clone(&node));
+                move || poll.wake(&node)
+            });
+            assert_eq!(poll.poll(8), [1]);
+            waker.join().unwrap();
+            assert!(poll.queue.is_empty());
+        });
+    }
+
+    #[test]
+    fn two_wakers_reach_one_poller_whatever_is_elided() {
+        bounded(|| {
+            let poll = Poll::new();
+            let wakers = [1, 2].map(|value| {
+                let poll = Arc::clone(&poll);
+                thread::spawn(move || poll.wake(&Node::new(value)))
+            });
+            let mut seen = poll.poll(8);
+            while seen.len() < 2 {
+                seen.extend(poll.poll(8));
+            }
+            seen.sort_unstable();
+            assert_eq!(seen, [1, 2]);
+            for waker in wakers {
+                waker.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn two_pollers_share_what_one_has_no_room_for() {
+        bounded(|| {
+            let poll = Poll::new();
+            let other = thread::spawn({
+                let poll = Arc::clone(&poll);
+                move || poll.poll(1)
+            });
+            let waker = thread::spawn({
+                let poll = Arc::clone(&poll);
+                move || {
+                    poll.wake(&Node::new(1));
+                    poll.wake(&Node::new(2));
+                }
+            });
+            let mut seen = poll.poll(1);
+            seen.extend(other.join().unwrap());
+            waker.join().unwrap();
+            seen.sort_unstable();
+            assert_eq!(seen, [1, 2]);
+        });
+    }
+
+    #[test]
+    fn a_coalesced_wake_still_shows_what_was_written_before_it() {
+        loom::model(|| {
+            let poll = Poll::new();
+            let node = Node::new(0);
+            let written = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+            let wakers = [0, 1].map(|at| {
+                let (poll, node) = (Arc::clone(&poll), Arc::clone(&node));
+                let written = Arc::clone(&written);
+                thread::spawn(move || {
+                    written[at].store(1, Ordering::Relaxed);
+                    poll.wake(&node);
+                })
+            });
+            let mut requests = 0;
+            poll.queue.drain(1, |_, count| {
+                requests += count;
+                true
+            });
+            let seen: usize = written.iter().map(|w| w.load(Ordering::Relaxed)).sum();
+            assert!(seen >= requests, "{requests} wakes, but {seen} writes");
+            for waker in wakers {
+                waker.join().unwrap();
+            }
+            poll.queue.drain(1, |_, count| {
+                requests += count;
+                true
+            });
+            assert_eq!(requests, 2);
+        });
+    }
+
+    #[test]
+    fn a_lent_poll_is_woken_without_a_sleeper() {
+        loom::model(|| {
+            let poll = Poll::new();
+            let waker = thread::spawn({
+                let poll = Arc::clone(&poll);
+                move || poll.wake(&Node::new(1))
+            });
+            // As `Inner::lend` does it.
+            poll.sleep.lend();
+            if !poll.queue.is_empty() && poll.sleep.must_wake() {
+                poll.handle.set();
+            }
+            // Somebody else waits on the descriptor.
+            poll.handle.sleep();
+            poll.sleep.pass();
+            let mut seen = 0;
+            poll.queue.drain(1, |node, _| {
+                seen += node.value;
+                true
+            });
+            assert_eq!(seen, 1);
+            waker.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_is_left_in_a_queue_is_freed_with_it() {
+        loom::model(|| {
+            let value = StdArc::new(());
+            let queue = Queue::new();
+            for _ in 0..3 {
+                let node = Node::new(StdArc::clone(&value));
+                assert!(node.request());
+                queue.push(node);
+            }
+            queue.drain(1, |_, _| true);
+            drop(queue);
+            assert_eq!(StdArc::strong_count(&value), 1);
+        });
+    }
+}
