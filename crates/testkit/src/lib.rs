@@ -1,1 +1,30 @@
 //! Helpers of the tests of readywire.
+//!
+//! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
+//! are waited for under a deadline, tests in a process of their own, descriptors counted. Helpers
+//! panic at their caller's line and say what they saw. No test lives here, and no wait for the
+//! clock: silence is proved by a later event ([`Sentinel`]).
+
+mod backends;
+mod random;
+mod sockets;
+mod tasks;
+#[cfg(unix)]
+mod unix;
+mod wait;
+
+pub use crate::backends::{Test, all_backends};
+pub use crate::random::Random;
+pub use crate::sockets::{
+    Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
+};
+pub use crate::tasks::{Task, spawn};
+#[cfg(unix)]
+pub use crate::unix::{
+    descriptors, in_child, interrupt_every, is_close_on_exec, limit_descriptors, nonblocking, pipe,
+    restore_sigpipe, unix_pair,
+};
+pub use crate::wait::{
+    DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
+    expect_silence, until,
+};

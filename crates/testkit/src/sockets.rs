@@ -1,0 +1,164 @@
+//! Sockets, ready made; all of them non-blocking.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// Returns the two ends of a TCP connection over IPv4 loopback.
+#[track_caller]
+pub fn tcp_pair() -> (TcpStream, TcpStream) {
+    pair(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Returns the two ends of a TCP connection over IPv6 loopback.
+#[track_caller]
+pub fn tcp_pair_v6() -> (TcpStream, TcpStream) {
+    pair(IpAddr::V6(Ipv6Addr::LOCALHOST))
+}
+
+#[track_caller]
+fn pair(address: IpAddr) -> (TcpStream, TcpStream) {
+    let listener = StdListener::bind((address, 0)).expect("listen on loopback");
+    let address = listener.local_addr().expect("the listener's address");
+    let one = TcpStream::connect(address).expect("connect over loopback");
+    let own = one.local_addr().expect("the stream's address");
+    // Whoever scans ports meanwhile is not the one.
+    let other = loop {
+        let (other, peer) = listener.accept().expect("accept over loopback");
+        if peer == own {
+            break other;
+        }
+    };
+    for stream in [&one, &other] {
+        stream.set_nonblocking(true).expect("set to non-blocking");
+        stream
+            .set_nodelay(true)
+            .expect("turn off Nagle's algorithm");
+    }
+    (one, other)
+}
+
+/// Returns an address of loopback that refuses connections.
+#[track_caller]
+pub fn refused_address() -> SocketAddr {
+    // Bound but not listening: nobody else can take the port while the test program runs.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&any.into()).expect("bind to loopback");
+    let address = socket.local_addr().expect("the socket's address");
+    std::mem::forget(socket);
+    address.as_socket().expect("an IPv4 address")
+}
+
+/// A listener whose backlog is full, so that a connect to it stays in progress.
+#[derive(Debug)]
+pub struct Blackhole {
+    /// Where to connect.
+    pub address: SocketAddr,
+    listener: Socket,
+    fillers: Vec<Socket>,
+}
+
+impl Blackhole {
+    /// Accepts what fills the backlog, so that connects in progress get through in the end.
+    pub fn open(&mut self) -> Vec<TcpStream> {
+        self.fillers.clear();
+        self.listener
+            .set_nonblocking(true)
+            .expect("set to non-blocking");
+        std::iter::from_fn(|| self.listener.accept().ok())
+            .map(|(stream, _)| stream.into())
+            .collect()
+    }
+}
+
+/// Makes a listener on IPv4 loopback and fills its backlog.
+#[track_caller]
+pub fn blackhole() -> Blackhole {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    listener.bind(&any.into()).expect("bind to loopback");
+    listener.listen(0).expect("listen");
+    let address = listener.local_addr().expect("the listener's address");
+    let mut fillers = Vec::new();
+    // The first that does not get through tells that the backlog is full. Over loopback a
+    // connection that can be made is made within the call.
+    for _ in 0..64 {
+        let filler = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+        let connected = filler.connect_timeout(&address, Duration::from_millis(100));
+        fillers.push(filler);
+        if connected.is_err() {
+            return Blackhole {
+                address: address.as_socket().expect("an IPv4 address"),
+                listener,
+                fillers,
+            };
+        }
+    }
+    panic!("64 connections did not fill a backlog of 0");
+}
+
+/// Closes a connection so that the peer sees a reset.
+#[track_caller]
+pub fn reset(stream: TcpStream) {
+    SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .expect("set SO_LINGER to zero");
+    drop(stream);
+}
+
+/// Reads until there is nothing more at the moment; returns how much there was.
+#[track_caller]
+pub fn drain(mut reader: impl Read) -> usize {
+    let mut total = 0;
+    let mut buffer = [0; 4096];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return total,
+            Ok(count) => total += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
+            Err(error) => panic!("read failed after {total} bytes: {error}"),
+        }
+    }
+}
+
+/// Writes until there is no more room at the moment; returns how much there was.
+#[track_caller]
+pub fn fill(mut writer: impl Write) -> usize {
+    let mut total = 0;
+    loop {
+        match writer.write(&[0xa5; 4096]) {
+            Ok(count) => total += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
+            Err(error) => panic!("write failed after {total} bytes: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Shutdown;
+
+    use super::*;
+    use crate::DEADLINE;
+
+    #[test]
+    fn pairs_are_connected_and_do_not_block() {
+        for (mut one, mut other) in [tcp_pair(), tcp_pair_v6()] {
+            assert_eq!(drain(&one), 0);
+            one.write_all(b"x").unwrap();
+            other.set_nonblocking(false).unwrap();
+            other.set_read_timeout(Some(DEADLINE)).unwrap();
+            other.read_exact(&mut [0]).unwrap();
+            other.shutdown(Shutdown::Both).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_refused_address_refuses() {
+        let error = TcpStream::connect(refused_address()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+}

@@ -1,0 +1,105 @@
+//! Threads that are waited for under a deadline.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+
+use crate::DEADLINE;
+
+/// A thread of a test.
+pub struct Task<T> {
+    result: Receiver<thread::Result<T>>,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    id: libc::pid_t,
+}
+
+impl<T> Task<T> {
+    /// Waits for the thread's result; its panic is the caller's.
+    #[track_caller]
+    pub fn join(self) -> T {
+        self.join_or_else(|| panic!("the thread has not ended in {DEADLINE:?}"))
+    }
+
+    /// Waits for the thread's result; past the deadline calls `late`, which makes it end.
+    #[track_caller]
+    pub fn join_or_else(self, late: impl FnOnce()) -> T {
+        let result = self.result.recv_timeout(DEADLINE).or_else(|error| {
+            if error == RecvTimeoutError::Timeout {
+                late();
+            }
+            self.result.recv_timeout(DEADLINE)
+        });
+        match result {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(error) => panic!("no result of the thread: {error}"),
+        }
+    }
+
+    /// Waits until the thread sleeps in the system, for whatever reason.
+    ///
+    /// # Platform-specific behaviour
+    /// Only Linux tells; elsewhere it gives the thread a chance to get there.
+    #[track_caller]
+    pub fn wait_until_asleep(&self) {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        crate::until("the thread sleeps", || {
+            let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id))
+                .expect("the thread is alive");
+            // The state follows the name, which stands in brackets and may hold any character.
+            let state = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next());
+            state == Some('S')
+        });
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        for _ in 0..1000 {
+            thread::yield_now();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
+    }
+}
+
+/// Starts a thread; when this returns, it runs.
+pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    let (sender, result) = channel();
+    let (started, running) = channel();
+    let name = thread::current().name().map(str::to_owned);
+    // Output and panics of the thread carry the test's name.
+    let builder = name
+        .into_iter()
+        .fold(thread::Builder::new(), thread::Builder::name);
+    builder
+        .spawn(move || {
+            started
+                .send(thread_id())
+                .expect("the test waits for the thread to start");
+            let outcome = catch_unwind(AssertUnwindSafe(body));
+            // Nobody waits any more if the test has failed.
+            let _unheard = sender.send(outcome).is_err();
+        })
+        .expect("start a thread");
+    let id = running.recv_timeout(DEADLINE).expect("the thread starts");
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let () = id;
+    Task {
+        result,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        id,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn thread_id() -> libc::pid_t {
+    // SAFETY: takes nothing and touches no memory of ours.
+    unsafe { libc::gettid() }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn thread_id() {}

@@ -1,0 +1,218 @@
+//! Unix: descriptors, signals, and tests in a process of their own.
+
+use std::any::type_name;
+use std::ffi::c_int;
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, fs, mem, ptr};
+
+use crate::backends::{Test, without_crate};
+use crate::spawn;
+
+/// Names the one test that a child runs.
+const CHILD: &str = "READYWIRE_TEST_CHILD";
+
+/// Returns a connected pair of Unix streams.
+#[track_caller]
+pub fn unix_pair() -> (UnixStream, UnixStream) {
+    let (one, other) = UnixStream::pair().expect("make a pair");
+    for stream in [&one, &other] {
+        stream.set_nonblocking(true).expect("set to non-blocking");
+    }
+    (one, other)
+}
+
+/// Returns the two ends of a pipe.
+#[track_caller]
+pub fn pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = io::pipe().expect("make a pipe");
+    nonblocking(&reader);
+    nonblocking(&writer);
+    (reader, writer)
+}
+
+/// Sets a descriptor to non-blocking.
+#[track_caller]
+pub fn nonblocking(descriptor: impl AsFd) {
+    let fd = descriptor.as_fd().as_raw_fd();
+    // SAFETY: reads the flags of a descriptor that is borrowed, hence open.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    // SAFETY: writes the flags of the same descriptor.
+    let result = unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Returns the descriptors that are open in this process, in order.
+///
+/// Threads of other tests open and close theirs meanwhile: compare two answers only in a process
+/// of one's own, see [`in_child`].
+#[track_caller]
+pub fn descriptors() -> Vec<RawFd> {
+    let names = fs::read_dir("/dev/fd").expect("a list of the open descriptors");
+    let mut open: Vec<RawFd> = names
+        .map(|entry| entry.expect("an entry").file_name())
+        .filter_map(|name| name.to_str()?.parse().ok())
+        // The descriptor of the list itself is closed by now.
+        .filter(|fd| flags(*fd).is_some())
+        .collect();
+    open.sort_unstable();
+    open
+}
+
+/// Tells whether a descriptor is closed when another program is executed.
+///
+/// # Panics
+/// If the descriptor is not open.
+#[track_caller]
+pub fn is_close_on_exec(fd: RawFd) -> bool {
+    flags(fd).expect("an open descriptor") & libc::FD_CLOEXEC != 0
+}
+
+/// The flags of a number, if it is an open descriptor's.
+fn flags(fd: RawFd) -> Option<c_int> {
+    // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    (flags >= 0).then_some(flags)
+}
+
+/// Lets this process open no more than `spare` further descriptors (`RLIMIT_NOFILE`). Only in a
+/// process of one's own, see [`in_child`].
+#[track_caller]
+pub fn limit_descriptors(spare: usize) {
+    // The limit is on the number a descriptor may have, and there may be gaps.
+    let open = descriptors();
+    let limit = (0..)
+        .filter(|fd| !open.contains(fd))
+        .nth(spare)
+        .expect("a number that is free");
+    let mut limits = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure is whole and outlives the call.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limits) };
+    assert_eq!(read, 0, "{}", io::Error::last_os_error());
+    limits.rlim_cur = limit as libc::rlim_t;
+    // SAFETY: as above.
+    let written = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limits) };
+    assert_eq!(written, 0, "{}", io::Error::last_os_error());
+}
+
+/// Gives SIGPIPE its default action again, which Rust's runtime took away: the process dies. Only
+/// in a process of one's own, see [`in_child`].
+#[track_caller]
+pub fn restore_sigpipe() {
+    // SAFETY: the default action runs no code of ours.
+    let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    assert_ne!(before, libc::SIG_ERR, "{}", io::Error::last_os_error());
+}
+
+/// Interrupts this process with SIGALRM at an interval (`setitimer(2)`), without restarting system
+/// calls. Only in a process of one's own, see [`in_child`].
+#[track_caller]
+pub fn interrupt_every(interval: Duration) {
+    extern "C" fn nothing(_signal: c_int) {}
+    // SAFETY: all zeroes is a valid `sigaction`: no flags, so no restart, and an empty mask.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
+    // SAFETY: the structure is whole, and the handler does nothing, which is safe in any context.
+    let handled = unsafe { libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) };
+    assert_eq!(handled, 0, "{}", io::Error::last_os_error());
+    let every = libc::timeval {
+        tv_sec: interval.as_secs() as libc::time_t,
+        tv_usec: interval.subsec_micros() as libc::suseconds_t,
+    };
+    let timer = libc::itimerval {
+        it_interval: every,
+        it_value: every,
+    };
+    // SAFETY: the structure is whole and outlives the call.
+    let started = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) };
+    assert_eq!(started, 0, "{}", io::Error::last_os_error());
+}
+
+/// Runs the rest of a test in a process of its own, in which there is no other test: for limits,
+/// signals and counting descriptors.
+///
+/// To be called from the body of a test itself, or from a function under
+/// [`on_each_backend!`](crate::on_each_backend), with all of the test's work in `body`.
+///
+/// # Panics
+/// If the child does not succeed within the deadline, with what it wrote.
+#[track_caller]
+pub fn in_child<F: FnOnce()>(body: F) {
+    // A closure is named after the function it stands in.
+    let function = without_crate(type_name::<F>()).trim_end_matches("::{{closure}}");
+    let test = Test::current().unwrap_or(function);
+    if env::var(CHILD).is_ok_and(|child| child == test) {
+        return body();
+    }
+    let program = env::current_exe().expect("the path of this program");
+    let mut child = Command::new(program)
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, test)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("start the child");
+    let output = spawn({
+        let stdout = child.stdout.take();
+        let stderr = child.stderr.take();
+        move || {
+            let stderr = spawn(|| text(stderr));
+            text(stdout) + &stderr.join()
+        }
+    });
+    // Its output ends when it does.
+    let output = output.join_or_else(|| child.kill().expect("kill the child that hangs"));
+    let status = child.wait().expect("wait for the child");
+    assert!(
+        status.success() && output.contains("1 passed"),
+        "{test} in a child: {status}\n{output}"
+    );
+}
+
+fn text(pipe: Option<impl Read>) -> String {
+    let mut text = Vec::new();
+    let mut pipe = pipe.expect("the output is piped");
+    pipe.read_to_end(&mut text)
+        .expect("read the child's output");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_runs_the_test_alone() {
+        in_child(|| {
+            assert!(env::var(CHILD).is_ok());
+            let before = descriptors();
+            let pair = unix_pair();
+            assert_eq!(descriptors().len(), before.len() + 2);
+            drop(pair);
+            assert_eq!(descriptors(), before);
+        });
+    }
+
+    #[test]
+    #[should_panic = "in a child"]
+    fn a_child_that_fails_is_a_failure() {
+        in_child(|| panic!("as it should"));
+    }
+
+    #[test]
+    fn a_limit_leaves_room_for_so_many() {
+        in_child(|| {
+            limit_descriptors(2);
+            let _pair = unix_pair();
+            let error = UnixStream::pair().unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        });
+    }
+}
