@@ -1,1 +1,9 @@
-//! A non-blocking TCP stream for readiness-based event loops.
+#![doc = include_str!("../README.md")]
+
+mod attempt;
+mod bufs;
+mod options;
+mod os;
+mod stream;
+
+pub use crate::stream::TcpStream;

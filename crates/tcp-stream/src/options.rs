@@ -1,0 +1,170 @@
+//! The options that every system has, each by the constant of its name in [`sockopt`].
+
+use std::io;
+use std::time::Duration;
+
+use crate::TcpStream;
+
+/// # Options
+///
+/// What is refused changes nothing. The options that are not here can be set through
+/// [`sockopt`], which takes a `&TcpStream` too.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// stream.set_nodelay(true)?;
+/// assert!(stream.nodelay()?);
+///
+/// stream.set_send_buffer_size(64 * 1024)?;
+/// stream.set_recv_buffer_size(64 * 1024)?;
+/// assert!(stream.send_buffer_size()? >= 64 * 1024);
+/// assert!(stream.recv_buffer_size()? >= 64 * 1024);
+///
+/// stream.set_linger(Some(Duration::from_millis(500)))?;
+/// assert_eq!(stream.linger()?, Some(Duration::from_secs(1))); // rounded up, never to zero
+///
+/// let error = stream.set_ttl(256).unwrap_err();
+/// assert_eq!(error.to_string(), "IP_TTL: 256 is outside 1..=255");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpStream {
+    /// Sets whether small segments are sent at once, without waiting to fill them
+    /// (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says.
+    #[doc(alias = "TCP_NODELAY")]
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        sockopt::NODELAY.set(self.socket(), nodelay)
+    }
+
+    /// Returns whether small segments are sent at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "TCP_NODELAY")]
+    pub fn nodelay(&self) -> io::Result<bool> {
+        sockopt::NODELAY.get(self.socket())
+    }
+
+    /// Sets how many received bytes wait to be read at most (`SO_RCVBUF`).
+    ///
+    /// # Errors
+    /// `InvalidInput` past what the system can take in, naming the option and the range; otherwise
+    /// what `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.rmem_max`.
+    #[doc(alias = "SO_RCVBUF")]
+    pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
+        sockopt::RECV_BUFFER_SIZE.set(self.socket(), size)
+    }
+
+    /// Returns how many received bytes wait to be read at most (`SO_RCVBUF`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux returns the doubled size.
+    #[doc(alias = "SO_RCVBUF")]
+    pub fn recv_buffer_size(&self) -> io::Result<usize> {
+        sockopt::RECV_BUFFER_SIZE.get(self.socket())
+    }
+
+    /// Sets how many bytes wait to be sent at most (`SO_SNDBUF`).
+    ///
+    /// # Errors
+    /// `InvalidInput` past what the system can take in, naming the option and the range; otherwise
+    /// what `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.wmem_max`.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
+        sockopt::SEND_BUFFER_SIZE.set(self.socket(), size)
+    }
+
+    /// Returns how many bytes wait to be sent at most (`SO_SNDBUF`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux returns the doubled size.
+    #[doc(alias = "SO_SNDBUF")]
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        sockopt::SEND_BUFFER_SIZE.get(self.socket())
+    }
+
+    /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
+    /// `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// On an IPv6 stream it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    #[doc(alias = "IP_TTL")]
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        sockopt::TTL.set(self.socket(), ttl)
+    }
+
+    /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "IP_TTL")]
+    pub fn ttl(&self) -> io::Result<u32> {
+        sockopt::TTL.get(self.socket())
+    }
+
+    /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
+    /// is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        sockopt::ONLY_V6.set(self.socket(), only_v6)
+    }
+
+    /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        sockopt::ONLY_V6.get(self.socket())
+    }
+
+    /// Sets how long closing waits for unsent data (`SO_LINGER`); `None` closes in the background,
+    /// zero resets the connection.
+    ///
+    /// With a time set, dropping the last stream of the socket can block for so long.
+    ///
+    /// # Errors
+    /// `InvalidInput` past 65 535 seconds, naming the option and the range; otherwise what
+    /// `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Whole seconds everywhere: a fraction is rounded up. macOS takes 327 seconds at most, OpenBSD
+    /// and DragonFly 32 767.
+    #[doc(alias = "SO_LINGER")]
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        sockopt::LINGER.set(self.socket(), linger)
+    }
+
+    /// Returns how long closing waits for unsent data (`SO_LINGER`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_LINGER")]
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        sockopt::LINGER.get(self.socket())
+    }
+}

@@ -1,0 +1,49 @@
+//! The choice of congestion control, where there is one.
+
+use std::io;
+
+use crate::TcpStream;
+
+/// # Congestion control
+///
+/// ```
+/// # #[cfg(any(
+/// #     target_os = "linux",
+/// #     target_os = "android",
+/// #     target_os = "freebsd",
+/// #     target_os = "illumos",
+/// # ))] {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// let name = stream.congestion()?;
+/// stream.set_congestion(&name)?;
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpStream {
+    /// Sets which congestion control the connection uses, by its name (`TCP_CONGESTION`).
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name the system cannot hold; otherwise what `setsockopt(2)` says:
+    /// mostly that there is none of that name.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux, Android, FreeBSD and illumos.
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn set_congestion(&self, name: &str) -> io::Result<()> {
+        sockopt::CONGESTION.set(self.socket(), name)
+    }
+
+    /// Returns the name of the congestion control that the connection uses (`TCP_CONGESTION`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux, Android, FreeBSD and illumos.
+    #[doc(alias = "TCP_CONGESTION")]
+    pub fn congestion(&self) -> io::Result<String> {
+        sockopt::CONGESTION.get(self.socket())
+    }
+}

@@ -1,0 +1,98 @@
+//! Keepalive, where its times can be set.
+
+use std::io;
+use std::time::Duration;
+
+use crate::TcpStream;
+
+/// # Keepalive
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[cfg(not(target_os = "openbsd"))] {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// // Given up after 60 s of silence and 4 probes, 10 s apart.
+/// stream.set_keepalive(Some(Duration::from_secs(60)))?;
+/// stream.set_keepalive_interval(Duration::from_secs(10))?;
+/// stream.set_keepalive_retries(4)?;
+/// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(60)));
+/// assert_eq!(stream.keepalive_interval()?, Duration::from_secs(10));
+/// assert_eq!(stream.keepalive_retries()?, 4);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpStream {
+    /// Probes the connection when it was silent for so long; `None` turns probing off
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+    ///
+    /// Both change or neither.
+    ///
+    /// # Errors
+    /// `InvalidInput` for zero and past what the system takes (32 767 s on Linux), naming the
+    /// option and the range; otherwise what `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Whole seconds: a fraction is rounded up. Absent on OpenBSD, which has no times of a
+    /// socket's own; [`sockopt::KEEPALIVE_ENABLED`] is there.
+    #[doc(alias = "SO_KEEPALIVE")]
+    #[doc(alias = "TCP_KEEPIDLE")]
+    #[doc(alias = "TCP_KEEPALIVE")]
+    pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
+        sockopt::KEEPALIVE.set(self.socket(), keepalive)
+    }
+
+    /// Returns after how much silence the connection is probed; `None` if it is not
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_KEEPALIVE")]
+    #[doc(alias = "TCP_KEEPIDLE")]
+    #[doc(alias = "TCP_KEEPALIVE")]
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        sockopt::KEEPALIVE.get(self.socket())
+    }
+
+    /// Sets how long to wait between two probes (`TCP_KEEPINTVL`).
+    ///
+    /// # Errors
+    /// As [`set_keepalive`](TcpStream::set_keepalive).
+    ///
+    /// # Platform-specific behaviour
+    /// Whole seconds: a fraction is rounded up.
+    #[doc(alias = "TCP_KEEPINTVL")]
+    pub fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()> {
+        sockopt::KEEPALIVE_INTERVAL.set(self.socket(), interval)
+    }
+
+    /// Returns how long to wait between two probes (`TCP_KEEPINTVL`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "TCP_KEEPINTVL")]
+    pub fn keepalive_interval(&self) -> io::Result<Duration> {
+        sockopt::KEEPALIVE_INTERVAL.get(self.socket())
+    }
+
+    /// Sets how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
+    ///
+    /// # Errors
+    /// `InvalidInput` for zero and past what the system takes (127 on Linux, 255 on Windows),
+    /// naming the option and the range; otherwise what `setsockopt(2)` says.
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
+        sockopt::KEEPALIVE_RETRIES.set(self.socket(), retries)
+    }
+
+    /// Returns how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub fn keepalive_retries(&self) -> io::Result<u32> {
+        sockopt::KEEPALIVE_RETRIES.get(self.socket())
+    }
+}

@@ -1,0 +1,147 @@
+//! What Linux and Android alone have.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::socket;
+use crate::TcpStream;
+
+/// # Linux and Android
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[cfg(any(target_os = "linux", target_os = "android"))] {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// stream.set_user_timeout(Some(Duration::from_secs(20)))?;
+/// assert_eq!(stream.user_timeout()?, Some(Duration::from_secs(20)));
+/// stream.set_quickack(true)?;
+///
+/// let info = stream.info()?;
+/// println!("round trip: {:?}", info.rtt);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpStream {
+    /// Prepares to connect to `addr` with the first write, whose data travel in the first segment
+    /// (`TCP_FASTOPEN_CONNECT`).
+    ///
+    /// This takes a server that the system has met before; with any other it connects at once, and
+    /// asks for what the next time needs. The stream is writable in either case. Write before
+    /// waiting for [`finish_connect`](TcpStream::finish_connect): until the first write there may
+    /// be no attempt, and it answers `WouldBlock`.
+    ///
+    /// To set more before the connection is made, set [`sockopt::FASTOPEN_CONNECT`] among it and
+    /// use [`connect_stream`](TcpStream::connect_stream).
+    ///
+    /// # Errors
+    /// What the system says: that the administrator turned it off (`net.ipv4.tcp_fastopen`), or as
+    /// with [`connect`](TcpStream::connect).
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(any(target_os = "linux", target_os = "android"))] {
+    /// # use std::io::{self, Write};
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// let mut stream = tcp_stream::TcpStream::connect_fast_open(&address)?;
+    /// match stream.write(b"hello") {
+    ///     Ok(n) => println!("{n} bytes are on their way, in the first segment"),
+    ///     Err(e) if e.kind() == io::ErrorKind::WouldBlock => println!("it connects first"),
+    ///     Err(e) => return Err(e),
+    /// }
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "TCP_FASTOPEN_CONNECT")]
+    pub fn connect_fast_open(addr: &SocketAddr) -> io::Result<TcpStream> {
+        let socket = socket(addr)?;
+        sockopt::FASTOPEN_CONNECT.set(&socket, true)?;
+        TcpStream::begin(socket, addr)
+    }
+
+    /// Returns whether the stream connects, or was connected, with its first write
+    /// (`TCP_FASTOPEN_CONNECT`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    #[doc(alias = "TCP_FASTOPEN_CONNECT")]
+    pub fn fast_open_connect(&self) -> io::Result<bool> {
+        sockopt::FASTOPEN_CONNECT.get(self.socket())
+    }
+
+    /// Sets how long sent data may go unacknowledged before the connection is given up
+    /// (`TCP_USER_TIMEOUT`); `None` is the system's default.
+    ///
+    /// # Errors
+    /// `InvalidInput` for zero and past 2 147 483 647 ms, naming the option and the range;
+    /// otherwise what `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android. Whole milliseconds: a fraction is rounded up.
+    #[doc(alias = "TCP_USER_TIMEOUT")]
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        sockopt::USER_TIMEOUT.set(self.socket(), timeout)
+    }
+
+    /// Returns how long sent data may go unacknowledged before the connection is given up
+    /// (`TCP_USER_TIMEOUT`); `None` is the system's default.
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    #[doc(alias = "TCP_USER_TIMEOUT")]
+    pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        sockopt::USER_TIMEOUT.get(self.socket())
+    }
+
+    /// Sets whether segments are acknowledged at once (`TCP_QUICKACK`).
+    ///
+    /// Not for good: the system goes back to delayed acknowledgements when it sees fit.
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    #[doc(alias = "TCP_QUICKACK")]
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        sockopt::QUICKACK.set(self.socket(), quickack)
+    }
+
+    /// Returns whether segments are acknowledged at once (`TCP_QUICKACK`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    #[doc(alias = "TCP_QUICKACK")]
+    pub fn quickack(&self) -> io::Result<bool> {
+        sockopt::QUICKACK.get(self.socket())
+    }
+
+    /// Returns what the system knows about the connection (`TCP_INFO`): its state, round-trip
+    /// time, retransmissions, what was acknowledged.
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux and Android.
+    #[doc(alias = "TCP_INFO")]
+    pub fn info(&self) -> io::Result<sockopt::TcpInfo> {
+        sockopt::TCP_INFO.get(self.socket())
+    }
+}

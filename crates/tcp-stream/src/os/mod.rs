@@ -1,0 +1,45 @@
+//! Everything that differs by system: how a socket is made, how it takes many buffers, what it
+//! tells of a connection attempt, its conversions, and the options that not every system has.
+//!
+//! Nothing outside this folder names a system, and nothing in it remembers anything.
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub(crate) use self::unix::{MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+    } else if #[cfg(windows)] {
+        mod windows;
+        pub(crate) use self::windows::{MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+    } else {
+        compile_error!("readywire needs the sockets of a Unix or of Windows");
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(not(target_os = "openbsd"))] {
+        mod keepalive;
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        mod linux;
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))] {
+        mod notsent_lowat;
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "illumos",
+    ))] {
+        mod congestion;
+    }
+}

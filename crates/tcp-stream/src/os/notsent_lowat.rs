@@ -1,0 +1,46 @@
+//! The low-water mark of unsent data, where there is one.
+
+use std::io;
+
+use crate::TcpStream;
+
+/// # Unsent data
+///
+/// ```
+/// # #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))] {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// stream.set_notsent_lowat(16 * 1024)?;
+/// assert_eq!(stream.notsent_lowat()?, 16 * 1024);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpStream {
+    /// Sets how many unsent bytes may wait before the stream stops being writable
+    /// (`TCP_NOTSENT_LOWAT`); 0 for the system's default.
+    ///
+    /// # Errors
+    /// `InvalidInput` past 2 147 483 647, naming the option and the range; otherwise what
+    /// `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux, Android and macOS.
+    #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    pub fn set_notsent_lowat(&self, bytes: u32) -> io::Result<()> {
+        sockopt::NOTSENT_LOWAT.set(self.socket(), bytes)
+    }
+
+    /// Returns how many unsent bytes may wait before the stream stops being writable
+    /// (`TCP_NOTSENT_LOWAT`); 0 for the system's default.
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux, Android and macOS.
+    #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    pub fn notsent_lowat(&self) -> io::Result<u32> {
+        sockopt::NOTSENT_LOWAT.get(self.socket())
+    }
+}

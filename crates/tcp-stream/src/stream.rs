@@ -1,0 +1,567 @@
+//! The stream: making it, its connection, its addresses, and moving bytes.
+//!
+//! Options live in `options` and `os`; what a connection attempt leaves behind, in `attempt`.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{self, Shutdown, SocketAddr};
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{SockRef, Socket};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::attempt::Attempt;
+use crate::{bufs, os};
+
+/// A non-blocking TCP stream, to be registered with a [`Poll`].
+///
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// again. Reading and writing need no more than `&TcpStream`, so that both halves can be used from
+/// different threads.
+///
+/// No write raises SIGPIPE, whatever its action is set to: a broken connection is the error
+/// `BrokenPipe` or `ConnectionReset`. The socket is close-on-exec. Dropping the stream ends its
+/// registration and closes the socket.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use std::io::{self, Read, Write};
+/// use tcp_stream::TcpStream;
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let address = listener.local_addr()?;
+/// # let echo = std::thread::spawn(move || {
+/// #     let (mut peer, _) = listener.accept()?;
+/// #     io::copy(&mut peer.try_clone()?, &mut peer)
+/// # });
+/// let mut stream = TcpStream::connect(&address)?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&stream, Token(0), Ready::READABLE | Ready::WRITABLE, PollOpt::EDGE)?;
+///
+/// let mut asked = false;
+/// let answer = 'answer: loop {
+///     poll.poll(&mut events, None)?;
+///     for event in &events {
+///         if event.is_writable() && !asked {
+///             stream.finish_connect()?; // or the reason why it is not connected
+///             stream.write_all(b"hello")?;
+///             asked = true;
+///         }
+///         if event.is_readable() {
+///             let mut buf = [0; 16];
+///             match stream.read(&mut buf) {
+///                 Ok(n) => break 'answer buf[..n].to_vec(),
+///                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+///                 Err(e) => return Err(e),
+///             }
+///         }
+///     }
+/// };
+/// assert_eq!(answer, b"hello");
+/// # drop(stream);
+/// # echo.join().unwrap()?;
+/// # Ok::<(), io::Error>(())
+/// ```
+pub struct TcpStream {
+    io: IoSource<net::TcpStream>,
+    attempt: Attempt,
+}
+
+impl TcpStream {
+    /// Begins to connect to `addr`, and returns at once (`socket(2)`, `connect(2)`).
+    ///
+    /// The stream becomes writable when the attempt has ended, well or not;
+    /// [`finish_connect`](TcpStream::finish_connect) tells.
+    ///
+    /// # Errors
+    /// What the system says at once, for example that there is no route, or too many open
+    /// descriptors. Mostly a refusal comes later; over the loopback of some systems it is here.
+    ///
+    /// # Examples
+    /// See [`TcpStream`].
+    #[doc(alias = "socket")]
+    pub fn connect(addr: &SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::begin(os::socket(addr)?, addr)
+    }
+
+    /// Begins to connect a socket that was made by `os::socket`.
+    pub(crate) fn begin(socket: Socket, addr: &SocketAddr) -> io::Result<TcpStream> {
+        begun(socket.connect(&(*addr).into()))?;
+        Ok(TcpStream {
+            io: IoSource::new_sole(socket.into()),
+            attempt: Attempt::new(),
+        })
+    }
+
+    /// Begins to connect a socket that the caller has made, and returns at once (`connect(2)`).
+    ///
+    /// For what must be set before: a local address, buffer sizes, a device. The socket is set to
+    /// non-blocking.
+    ///
+    /// # Errors
+    /// What the system says at once, as with [`connect`](TcpStream::connect); also that `stream`
+    /// is connected already. The socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use socket2::{Domain, Socket, Type};
+    /// use std::net::SocketAddr;
+    /// use tcp_stream::TcpStream;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    /// socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    /// let stream = TcpStream::connect_stream(socket.into(), &address)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect_stream(stream: net::TcpStream, addr: &SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::from_stream(stream)?;
+        begun(SockRef::from(stream.socket()).connect(&(*addr).into()))?;
+        Ok(stream)
+    }
+
+    /// Takes over a stream of the standard library, and sets it to non-blocking.
+    ///
+    /// It may be connected, or on its way.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use tcp_stream::TcpStream;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// let stream = TcpStream::from_stream(std::net::TcpStream::connect(address)?)?;
+    /// assert!(stream.finish_connect().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_stream(stream: net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        os::silence(&stream)?;
+        Ok(TcpStream {
+            io: IoSource::new(stream),
+            attempt: Attempt::new(),
+        })
+    }
+
+    /// The same as [`from_stream`](TcpStream::from_stream), by the name that other types have it
+    /// under.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_stream(stream)
+    }
+
+    /// Takes over a stream that a listener has just accepted: it is non-blocking, and nobody has a
+    /// duplicate.
+    #[doc(hidden)]
+    pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
+        TcpStream {
+            io: IoSource::new_sole(stream),
+            attempt: Attempt::connected(),
+        }
+    }
+
+    /// Takes over a stream as it is.
+    pub(crate) fn adopt(stream: net::TcpStream) -> TcpStream {
+        // Refused only where both directions are closed already.
+        let _closed = os::silence(&stream).is_err();
+        TcpStream {
+            io: IoSource::new(stream),
+            attempt: Attempt::new(),
+        }
+    }
+
+    /// Tells how the connection attempt stands: connected, in progress, or failed and why.
+    ///
+    /// Ask when the stream is reported writable, or at any time. The answer is final unless it is
+    /// `WouldBlock`: asked again, it is the same. An error of the attempt is told here whoever saw
+    /// it first, be it [`take_error`](TcpStream::take_error), a read or a write; and if it was
+    /// seen here first, `take_error` still tells it, once.
+    ///
+    /// `Ok` says that the connection was made, not that it still stands: that is for reads and
+    /// writes to tell.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the attempt is in progress; an event will tell when to ask again.
+    /// `NotConnected` if there is no attempt, or if the connection had come and gone before the
+    /// first call. Anything else is why the attempt failed, such as `ConnectionRefused` or
+    /// `TimedOut`, and `raw_os_error` is the system's.
+    ///
+    /// # Platform-specific behaviour
+    /// A [fast open](#method.connect_fast_open) attempt is in progress until the first write.
+    /// Streams that share a socket ([`try_clone`](TcpStream::try_clone)) share its pending error
+    /// but not the memory of it: it is told through one of them. Where there was no attempt at
+    /// all, Windows says `WouldBlock`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io;
+    /// use tcp_stream::TcpStream;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(&listener.local_addr()?)?;
+    /// match stream.finish_connect() {
+    ///     Ok(()) => println!("connected to {}", stream.peer_addr()?),
+    ///     Err(e) if e.kind() == io::ErrorKind::WouldBlock => println!("on its way"),
+    ///     Err(e) => println!("failed: {e}"),
+    /// }
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    #[doc(alias = "getpeername")]
+    pub fn finish_connect(&self) -> io::Result<()> {
+        self.io
+            .try_io(Ready::WRITABLE, |stream| self.attempt.outcome(stream))
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = tcp_stream::TcpStream::connect(&listener.local_addr()?)?;
+    /// assert!(stream.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = self.attempt.take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+        }
+        Ok(taken)
+    }
+
+    /// Returns the address of the other end (`getpeername(2)`), scope and flow included.
+    ///
+    /// # Errors
+    /// `NotConnected` before the connection is made and, on most systems, after it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// # let stream = std::net::TcpStream::connect(address)?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// assert_eq!(stream.peer_addr()?, address);
+    /// assert!(stream.local_addr()?.ip().is_loopback());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "getpeername")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// Returns the address of this end (`getsockname(2)`), scope and flow included.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// See [`peer_addr`](TcpStream::peer_addr).
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Makes another stream on the same socket (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Both share data and options, and `shutdown` acts on both; the connection ends when both
+    /// are dropped. They are sources of their own: the clone is not registered, and can be
+    /// registered anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::io::Write;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let mut clone = stream.try_clone()?;
+    /// drop(stream);
+    /// clone.write_all(b"still there")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        Ok(TcpStream {
+            io: IoSource::new(self.lend().try_clone()?),
+            attempt: self.attempt.duplicate(),
+        })
+    }
+
+    /// Closes the reading half, the writing half, or both (`shutdown(2)`).
+    ///
+    /// After `Write` the peer reads to the end of what was written. Data that arrive after `Read`
+    /// may still be readable.
+    ///
+    /// # Errors
+    /// `NotConnected` before the connection is made or after it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::io::Read;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # let (mut peer, _) = listener.accept()?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// stream.shutdown(std::net::Shutdown::Write)?;
+    /// assert_eq!(peer.read(&mut [0; 1])?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().shutdown(how)
+    }
+
+    /// Reads without taking the data out (`recv(2)` with `MSG_PEEK`): the next call returns them
+    /// again.
+    ///
+    /// `Ok(0)` is the end of the stream, or that `buf` is empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to read; otherwise what the system says, such as
+    /// `ConnectionReset`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::io::Write;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # let (mut peer, _) = listener.accept()?;
+    /// # peer.write_all(b"hello")?;
+    /// # stream.peek(&mut [0])?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let mut buf = [0; 5];
+    /// for _ in 0..2 {
+    ///     assert_eq!(stream.peek(&mut buf)?, 5);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.operate(Ready::READABLE, |stream| stream.peek(buf))
+    }
+
+    /// Reads into several buffers, each filled before the next is touched (`readv(2)`).
+    ///
+    /// The system takes 1,024 buffers at most: those after them are left alone. `Ok(0)` is the end
+    /// of the stream, or that there is no buffer, or none that is not empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to read; otherwise what the system says, such as
+    /// `ConnectionReset`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::io::{IoSliceMut, Write};
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # let (mut peer, _) = listener.accept()?;
+    /// # peer.write_all(b"headbody")?;
+    /// # stream.peek(&mut [0])?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let (mut head, mut body) = ([0; 4], [0; 16]);
+    /// let n = stream.read_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
+    /// assert_eq!((n, &head, &body[..4]), (8, b"head", &b"body"[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "readv")]
+    #[doc(alias = "WSARecv")]
+    pub fn read_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let Some(span) = bufs::span(bufs, os::MAX_BUFS) else {
+            return Ok(0);
+        };
+        self.operate(Ready::READABLE, |mut stream| {
+            stream.read_vectored(&mut bufs[span])
+        })
+    }
+
+    /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
+    ///
+    /// The system takes 1,024 buffers at most: the write is short then. It is also short where the
+    /// send buffer has no room for all. `Ok(0)` is that there is no buffer, or none that is not
+    /// empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is no room at all; otherwise what the system says, such as
+    /// `BrokenPipe` or `ConnectionReset`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::io::IoSlice;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let n = stream.write_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?;
+    /// assert_eq!(n, 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "writev")]
+    #[doc(alias = "sendmsg")]
+    #[doc(alias = "WSASend")]
+    pub fn write_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(span) = bufs::span(bufs, os::MAX_BUFS) else {
+            return Ok(0);
+        };
+        self.operate(Ready::WRITABLE, |stream| {
+            os::send_vectored(stream, &bufs[span])
+        })
+    }
+
+    /// Runs one operation, and remembers its error for [`finish_connect`](TcpStream::finish_connect).
+    #[inline]
+    fn operate<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::TcpStream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io
+            .try_io(direction, operation)
+            .inspect_err(|error| self.attempt.note(error))
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    #[inline]
+    pub(crate) fn socket(&self) -> &net::TcpStream {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    pub(crate) fn lend(&self) -> &net::TcpStream {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    pub(crate) fn into_std(self) -> net::TcpStream {
+        self.io.into_inner()
+    }
+}
+
+/// Turns the result of `connect(2)` on a non-blocking socket into whether the attempt has begun.
+fn begun(connected: io::Result<()>) -> io::Result<()> {
+    connected.or_else(|error| {
+        if os::in_progress(&error) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_bufs(bufs)
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.operate(Ready::READABLE, |mut stream| stream.read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_bufs(bufs)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_bufs(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.operate(Ready::WRITABLE, |mut stream| stream.write(buf))
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_bufs(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Evented for TcpStream {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`TcpStream::from_stream`].
+impl TryFrom<net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    fn try_from(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_stream(stream)
+    }
+}
+
+/// Ends the registration, if there is one. The stream stays non-blocking:
+/// [`set_nonblocking`](net::TcpStream::set_nonblocking) changes that.
+impl From<TcpStream> for net::TcpStream {
+    fn from(stream: TcpStream) -> net::TcpStream {
+        stream.into_std()
+    }
+}
