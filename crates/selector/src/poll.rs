@@ -200,6 +200,11 @@ impl Poll {
     /// # Errors
     /// `Interrupted` after a signal; otherwise what the system says.
     ///
+    /// # Platform-specific behaviour
+    /// Where several threads poll one `Poll` on the poll(2) backend, one of them waits in the
+    /// system; a signal that another of them handles does not interrupt that other one's wait.
+    ///
+    /// # Examples
     /// ```
     /// use selector::{Events, Poll};
     /// use std::io::ErrorKind;
@@ -432,7 +437,11 @@ impl Inner {
                 return Ok(0);
             }
             if let Some(deadline) = deadline {
-                timeout = Some(deadline.saturating_duration_since(Instant::now()));
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(0);
+                }
+                timeout = Some(left);
             }
         }
     }

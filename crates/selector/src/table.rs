@@ -197,6 +197,11 @@ impl Table {
             .is_some_and(|slot| slot.generation.load(Ordering::Acquire) == key.generation)
     }
 
+    /// Tells whether there is room for `index` already.
+    pub(crate) fn has_slot(&self, index: Index) -> bool {
+        self.slot(index).is_some()
+    }
+
     #[inline]
     fn slot(&self, index: Index) -> Option<&Slot> {
         match index.descriptor() {

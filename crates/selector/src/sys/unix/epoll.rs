@@ -298,9 +298,12 @@ fn request(interest: Ready, opts: PollOpt) -> u32 {
 #[inline]
 fn readiness(flags: u32) -> Ready {
     let mut readiness = Ready::empty();
-    let has = |flag: c_int| flags & flag as u32 != 0;
-    readiness.set(Ready::READABLE, has(libc::EPOLLIN));
-    readiness.set(Ready::WRITABLE, has(libc::EPOLLOUT));
+    let has = |flags_of: c_int| flags & flags_of as u32 != 0;
+    // After an error or a hang-up neither a read nor a write would block, which the kernel does not
+    // say of every kind of descriptor: at the end of a pipe, for one.
+    let over = libc::EPOLLERR | libc::EPOLLHUP;
+    readiness.set(Ready::READABLE, has(libc::EPOLLIN | over));
+    readiness.set(Ready::WRITABLE, has(libc::EPOLLOUT | over));
     readiness.set(Ready::PRIORITY, has(libc::EPOLLPRI));
     readiness.set(Ready::ERROR, has(libc::EPOLLERR));
     readiness.set(Ready::HUP, has(libc::EPOLLHUP));
@@ -347,13 +350,14 @@ mod tests {
 
     #[test]
     fn flags_become_readiness() {
-        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        let either = Ready::READABLE | Ready::WRITABLE;
+        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED | either;
         let table = [
             (0, Ready::empty()),
             (libc::EPOLLIN, Ready::READABLE),
             (libc::EPOLLOUT, Ready::WRITABLE),
             (libc::EPOLLPRI, Ready::PRIORITY),
-            (libc::EPOLLERR, Ready::ERROR),
+            (libc::EPOLLERR, Ready::ERROR | either),
             (libc::EPOLLHUP, closed),
             (libc::EPOLLRDHUP, Ready::READ_CLOSED),
             (

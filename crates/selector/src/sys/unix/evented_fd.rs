@@ -15,7 +15,8 @@ use crate::{Evented, Poll};
 ///
 /// Deregister it before it is closed. A descriptor that is closed without goes unnoticed: as long
 /// as a duplicate of it is open somewhere, its events go on; and if its number is used anew, events
-/// may come under the old token until something is registered under that number.
+/// may come under the old token until the new descriptor is registered, which replaces the old
+/// registration.
 ///
 /// # Platform-specific behaviour
 /// With `Backend::Poll` an edge is reported as a level would be: nobody tells the `Poll` when the

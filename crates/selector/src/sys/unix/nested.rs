@@ -23,6 +23,16 @@ impl AsRawFd for Poll {
     }
 }
 
+/// The options for a `Poll` as a source: nothing tells an outer `Poll` that emulates edges when an
+/// inner one has been drained, so that an edge has to be reported as a level would be.
+fn driven(outer: &Poll, opts: PollOpt) -> PollOpt {
+    if outer.inner.emulates_edges() {
+        opts - PollOpt::EDGE
+    } else {
+        opts
+    }
+}
+
 /// A `Poll` as a source is readable when polling it would return something.
 ///
 /// # Examples
@@ -52,6 +62,7 @@ impl Evented for Poll {
     ) -> io::Result<()> {
         let descriptor = self.inner.selector.nested()?.as_raw_fd();
         self.inner.lend();
+        let opts = driven(poll, opts);
         self.place
             .register(descriptor, &poll.inner, token, interest, opts)
     }
@@ -63,6 +74,7 @@ impl Evented for Poll {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
+        let opts = driven(poll, opts);
         self.place.reregister(&poll.inner, token, interest, opts)
     }
 

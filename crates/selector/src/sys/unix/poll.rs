@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ffi::{c_int, c_short};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ struct List {
 
 struct Watch {
     fd: RawFd,
+    /// Which file the descriptor stood for when it was registered.
+    file: File,
     key: Key,
     interest: Ready,
     opts: PollOpt,
@@ -47,6 +50,19 @@ struct Watch {
     armed: Ready,
     /// A oneshot that was reported.
     fired: bool,
+}
+
+/// The device and the number of a file, by which two files are told apart.
+type File = (libc::dev_t, libc::ino_t);
+
+/// Asks which file a descriptor stands for, and so whether it is one.
+fn file(fd: RawFd) -> io::Result<File> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: there is room for what the call writes; the system checks the descriptor.
+    check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) })?;
+    // SAFETY: the call succeeded, so that it has written the structure.
+    let stat = unsafe { stat.assume_init() };
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// A poller's copy of the list.
@@ -57,9 +73,10 @@ pub(crate) struct Scratch {
 }
 
 impl Watch {
-    fn new(fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> Watch {
+    fn new(fd: RawFd, file: File, key: Key, interest: Ready, opts: PollOpt) -> Watch {
         Watch {
             fd,
+            file,
             key,
             interest,
             opts,
@@ -115,6 +132,10 @@ impl List {
             self.watches[place] = watch;
             self.pollfds[place] = pollfd;
         }
+    }
+
+    fn get(&self, fd: RawFd) -> Option<&Watch> {
+        self.places.get(&fd).map(|&place| &self.watches[place])
     }
 
     fn remove(&mut self, fd: RawFd) -> bool {
@@ -258,22 +279,22 @@ impl Driver for PollDriver {
         opts: PollOpt,
         adopt: bool,
     ) -> io::Result<()> {
-        // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
-        check(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+        let file = file(fd)?;
         let mut list = self.list();
-        if !adopt && list.places.contains_key(&fd) {
+        if !adopt && list.get(fd).is_some_and(|watch| watch.file == file) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        list.insert(Watch::new(fd, key, interest, opts));
+        list.insert(Watch::new(fd, file, key, interest, opts));
         self.changed(list)
     }
 
     fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
         let mut list = self.list();
-        if !list.places.contains_key(&fd) {
+        let Some(watch) = list.get(fd) else {
             return Err(io::ErrorKind::NotFound.into());
-        }
-        list.insert(Watch::new(fd, key, interest, opts));
+        };
+        let file = watch.file;
+        list.insert(Watch::new(fd, file, key, interest, opts));
         self.changed(list)
     }
 
@@ -426,8 +447,11 @@ fn readiness(flags: c_short) -> Ready {
     let flags = c_int::from(flags);
     let mut readiness = Ready::empty();
     let has = |flag: c_short| flags & c_int::from(flag) != 0;
-    readiness.set(Ready::READABLE, has(libc::POLLIN));
-    readiness.set(Ready::WRITABLE, has(libc::POLLOUT));
+    // After an error or a hang-up neither a read nor a write would block, which the system does not
+    // say of every kind of descriptor: at the end of a pipe, for one.
+    let over = has(libc::POLLERR) || has(libc::POLLHUP);
+    readiness.set(Ready::READABLE, has(libc::POLLIN) || over);
+    readiness.set(Ready::WRITABLE, has(libc::POLLOUT) || over);
     readiness.set(Ready::PRIORITY, has(libc::POLLPRI));
     readiness.set(Ready::ERROR, has(libc::POLLERR));
     readiness.set(Ready::HUP, has(libc::POLLHUP));
@@ -444,7 +468,7 @@ mod tests {
     use super::*;
 
     fn watch(interest: Ready, opts: PollOpt) -> Watch {
-        Watch::new(5, Key::from_bits(1), interest, opts)
+        Watch::new(5, (0, 0), Key::from_bits(1), interest, opts)
     }
 
     #[test]
@@ -472,7 +496,7 @@ mod tests {
     #[test]
     fn a_reported_hang_up_takes_the_descriptor_out_of_the_call() {
         let mut watch = watch(Ready::READABLE, PollOpt::EDGE);
-        let hung_up = Ready::HUP | Ready::READ_CLOSED;
+        let hung_up = Ready::READABLE | Ready::HUP | Ready::READ_CLOSED;
         assert_eq!(watch.report(libc::POLLHUP), hung_up);
         assert_eq!(watch.pollfd().fd, -1);
         assert!(watch.rearm(Ready::READABLE));
@@ -492,13 +516,14 @@ mod tests {
 
     #[test]
     fn flags_become_readiness() {
-        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        let either = Ready::READABLE | Ready::WRITABLE;
+        let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED | either;
         let table = [
             (0, Ready::empty()),
             (libc::POLLIN, Ready::READABLE),
             (libc::POLLOUT, Ready::WRITABLE),
             (libc::POLLPRI, Ready::PRIORITY),
-            (libc::POLLERR, Ready::ERROR),
+            (libc::POLLERR, Ready::ERROR | either),
             (libc::POLLHUP, closed),
             (
                 libc::POLLIN | libc::POLLOUT,
@@ -516,6 +541,7 @@ mod tests {
         for fd in 0..4 {
             list.insert(Watch::new(
                 fd,
+                (0, 0),
                 Key::from_bits(fd as u64),
                 Ready::READABLE,
                 PollOpt::LEVEL,
