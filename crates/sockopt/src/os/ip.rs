@@ -36,6 +36,19 @@ options! {
     /// # Platform-specific behaviour
     ///
     /// macOS and the BSDs answer `u32::MAX` where the socket follows the system's default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use socket2::{Domain, Socket, Type};
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    /// sockopt::HOP_LIMIT.set(&socket, 1)?;
+    /// assert_eq!(sockopt::HOP_LIMIT.get(&socket)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IPV6_UNICAST_HOPS")]
     HOP_LIMIT: ReadWrite<u32> = number(id!(IPPROTO_IPV6, IPV6_UNICAST_HOPS), 0..=255);
 
@@ -44,6 +57,19 @@ options! {
     /// # Platform-specific behaviour
     ///
     /// On by default on Windows and OpenBSD; OpenBSD refuses to turn it off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use socket2::{Domain, Socket, Type};
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    /// sockopt::ONLY_V6.set(&socket, true)?;
+    /// assert!(sockopt::ONLY_V6.get(&socket)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IPV6_V6ONLY")]
     ONLY_V6: ReadWrite<bool> = flag(id!(IPPROTO_IPV6, IPV6_V6ONLY));
 
@@ -54,11 +80,36 @@ options! {
     ///
     /// Linux and Android keep the ECN bits of a TCP socket to themselves. Windows ignores what is
     /// set unless its policy says otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// // Expedited forwarding.
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// sockopt::TOS.set(&socket, 0xb8)?;
+    /// assert_eq!(sockopt::TOS.get(&socket)?, 0xb8);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IP_TOS")]
     TOS: ReadWrite<u32> = number(id!(IPPROTO_IP, IP_TOS), 0..=255);
 
     #[on("linux", "android", "macos", "freebsd", "netbsd", "openbsd", "dragonfly", "illumos")]
     /// The traffic class of IPv6 packets (`IPV6_TCLASS`), as [`TOS`] is of IPv4.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use socket2::{Domain, Socket, Type};
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+    /// sockopt::TCLASS_V6.set(&socket, 0xb8)?;
+    /// assert_eq!(sockopt::TCLASS_V6.get(&socket)?, 0xb8);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IPV6_TCLASS")]
     TCLASS_V6: ReadWrite<u32> = number(id!(IPPROTO_IPV6, IPV6_TCLASS), 0..=255);
 
@@ -67,21 +118,69 @@ options! {
     /// # Platform-specific behaviour
     ///
     /// Windows asks the receiving socket, the others the sending one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// sockopt::MULTICAST_LOOP_V4.set(&socket, false)?;
+    /// assert!(!sockopt::MULTICAST_LOOP_V4.get(&socket)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IP_MULTICAST_LOOP")]
     MULTICAST_LOOP_V4: ReadWrite<bool> = multicast_flag(id!(IPPROTO_IP, IP_MULTICAST_LOOP));
 
     /// How many routers an IPv4 multicast packet may pass (`IP_MULTICAST_TTL`): 0, which stays on
     /// this host, to 255.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// sockopt::MULTICAST_TTL_V4.set(&socket, 4)?;
+    /// assert_eq!(sockopt::MULTICAST_TTL_V4.get(&socket)?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IP_MULTICAST_TTL")]
     MULTICAST_TTL_V4: ReadWrite<u32> =
         multicast_number(id!(IPPROTO_IP, IP_MULTICAST_TTL), 0..=255);
 
     /// Whether this host hears its own IPv6 multicast (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use socket2::{Domain, Socket, Type};
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+    /// sockopt::MULTICAST_LOOP_V6.set(&socket, false)?;
+    /// assert!(!sockopt::MULTICAST_LOOP_V6.get(&socket)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IPV6_MULTICAST_LOOP")]
     MULTICAST_LOOP_V6: ReadWrite<bool> = flag(id!(IPPROTO_IPV6, IPV6_MULTICAST_LOOP));
 
     /// How many routers an IPv6 multicast packet may pass (`IPV6_MULTICAST_HOPS`): 0, which stays
     /// on this host, to 255.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use socket2::{Domain, Socket, Type};
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+    /// sockopt::MULTICAST_HOPS_V6.set(&socket, 4)?;
+    /// assert_eq!(sockopt::MULTICAST_HOPS_V6.get(&socket)?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "IPV6_MULTICAST_HOPS")]
     MULTICAST_HOPS_V6: ReadWrite<u32> = number(id!(IPPROTO_IPV6, IPV6_MULTICAST_HOPS), 0..=255);
 }
