@@ -1,3 +1,37 @@
-//! The checks of readywire, one command each.
+//! Every check of readywire, one command each: `cargo xtask --help`.
+//!
+//! A command lives in `command/`, what several of them share beside it. Each installs what it
+//! needs, so that it runs on a bare Debian machine; nothing here depends on a crate of the
+//! workspace, so that a broken crate cannot break its own check.
 
-fn main() {}
+mod command;
+mod cross;
+mod debian;
+mod summary;
+mod sysroot;
+mod toolchain;
+mod workspace;
+
+use anyhow::Result;
+use clap::Parser;
+use xshell::Shell;
+
+use crate::command::Command;
+
+/// The checks of readywire, one command each.
+///
+/// What a command needs beyond the Rust toolchain comes from Debian's packages. Commands install
+/// what is missing where they run as root, and say what to install where they do not.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let sh = Shell::new()?;
+    sh.change_dir(workspace::root());
+    cli.command.run(&sh)
+}

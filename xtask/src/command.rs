@@ -1,0 +1,44 @@
+//! The commands, a module each.
+
+mod bench;
+mod ci;
+mod emulated;
+mod lint;
+mod loom;
+mod platforms;
+mod sanitize;
+mod test;
+mod wine;
+
+use anyhow::Result;
+use clap::Subcommand;
+use xshell::Shell;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Test(test::Test),
+    Lint(lint::Lint),
+    Bench(bench::Bench),
+    Loom(loom::Loom),
+    Platforms(platforms::Platforms),
+    Wine(wine::Wine),
+    Emulated(emulated::Emulated),
+    Sanitize(sanitize::Sanitize),
+    Ci(ci::Ci),
+}
+
+impl Command {
+    pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
+        match self {
+            Self::Test(command) => command.run(sh),
+            Self::Lint(command) => command.run(sh),
+            Self::Bench(command) => command.run(sh),
+            Self::Loom(command) => command.run(sh),
+            Self::Platforms(command) => command.run(sh),
+            Self::Wine(command) => command.run(sh),
+            Self::Emulated(command) => command.run(sh),
+            Self::Sanitize(command) => command.run(sh),
+            Self::Ci(command) => command.run(sh),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask emulated`
+
+use anyhow::Result;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use xshell::{Shell, cmd};
+
+use crate::cross::Target;
+use crate::debian;
+use crate::summary::Summary;
+use crate::sysroot::{Std, Sysroot};
+use crate::toolchain::Toolchain;
+use crate::workspace;
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+const TARGETS: &[Target] = &[
+    Target {
+        triple: "i686-unknown-linux-gnu",
+        packages: &["gcc-i686-linux-gnu", "libc6-dev-i386-cross"],
+        linker: "i686-linux-gnu-gcc",
+        runner: None,
+        // The loader's usual place is empty; tests that run themselves need it in the program.
+        rustflags: &[
+            "-Clink-arg=-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2",
+            "-Clink-arg=-Wl,-rpath=/usr/i686-linux-gnu/lib",
+        ],
+    },
+    Target {
+        triple: MUSL,
+        packages: &["musl-tools", "libunwind-14-dev"],
+        linker: "gcc",
+        runner: None,
+        rustflags: &[],
+    },
+    Target {
+        triple: "aarch64-unknown-linux-gnu",
+        packages: &[
+            "gcc-aarch64-linux-gnu",
+            "libc6-dev-arm64-cross",
+            "qemu-user",
+        ],
+        linker: "aarch64-linux-gnu-gcc",
+        runner: Some("qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+        rustflags: &[],
+    },
+    Target {
+        triple: "armv7-unknown-linux-gnueabihf",
+        packages: &[
+            "gcc-arm-linux-gnueabihf",
+            "libc6-dev-armhf-cross",
+            "qemu-user",
+        ],
+        linker: "arm-linux-gnueabihf-gcc",
+        runner: Some("qemu-arm -L /usr/arm-linux-gnueabihf"),
+        rustflags: &[],
+    },
+    Target {
+        triple: "s390x-unknown-linux-gnu",
+        packages: &["gcc-s390x-linux-gnu", "libc6-dev-s390x-cross", "qemu-user"],
+        linker: "s390x-linux-gnu-gcc",
+        runner: Some("qemu-s390x -L /usr/s390x-linux-gnu"),
+        rustflags: &[],
+    },
+];
+
+/// Run the tests on other Linux systems: i686 and musl as they are, aarch64, armv7 and s390x under qemu
+///
+/// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, qemu-user, musl-tools,
+/// libunwind-14-dev, and a C compiler and library for each processor (installed where they lack).
+#[derive(Args)]
+pub(crate) struct Emulated {
+    /// Test on this target alone; may be repeated
+    #[arg(long = "target", value_name = "TARGET", value_parser = PossibleValuesParser::new(triples()))]
+    targets: Vec<String>,
+
+    /// Test this package alone; may be repeated
+    #[arg(short, long = "package", value_name = "PACKAGE", default_values = workspace::PUBLISHED)]
+    packages: Vec<String>,
+}
+
+fn triples() -> impl Iterator<Item = &'static str> {
+    TARGETS.iter().map(|target| target.triple)
+}
+
+impl Emulated {
+    pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
+        let toolchain = Toolchain::install(sh)?;
+        let targets: Vec<&Target> = TARGETS
+            .iter()
+            .filter(|target| {
+                self.targets.is_empty() || self.targets.iter().any(|chosen| chosen == target.triple)
+            })
+            .collect();
+        let packages: Vec<&str> = targets
+            .iter()
+            .flat_map(|target| target.packages)
+            .copied()
+            .collect();
+        debian::install(sh, &packages)?;
+
+        let triples: Vec<&str> = targets.iter().map(|target| target.triple).collect();
+        let sysroot = Sysroot::ensure(sh, &toolchain, Std::PLAIN, &triples)?;
+        if triples.contains(&MUSL) {
+            add_musl(sh, &sysroot)?;
+        }
+
+        let mut summary = Summary::default();
+        for target in targets {
+            summary.step(target.triple, || {
+                target.test(sh, &toolchain, &sysroot, &self.packages)
+            });
+        }
+        summary.finish()
+    }
+}
+
+/// Puts beside the standard library what it links with on musl, where the compiler looks for it.
+fn add_musl(sh: &Shell, sysroot: &Sysroot) -> Result<()> {
+    const MUSL_LIB: &str = "/usr/lib/x86_64-linux-musl";
+    const UNWIND: &str = "/usr/lib/llvm-14/lib/libunwind.a";
+
+    let place = sh.create_dir(sysroot.lib_dir(MUSL).join("self-contained"))?;
+    for name in ["crt1.o", "Scrt1.o", "rcrt1.o", "crti.o", "crtn.o", "libc.a"] {
+        sh.copy_file(format!("{MUSL_LIB}/{name}"), &place)?;
+    }
+    for name in [
+        "crtbegin.o",
+        "crtbeginS.o",
+        "crtbeginT.o",
+        "crtend.o",
+        "crtendS.o",
+        "libgcc.a",
+    ] {
+        let file = cmd!(sh, "gcc -print-file-name={name}").quiet().read()?;
+        sh.copy_file(file, &place)?;
+    }
+    sh.copy_file(UNWIND, &place)?;
+    Ok(())
+}

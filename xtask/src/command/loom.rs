@@ -1,0 +1,26 @@
+//! `cargo xtask loom`
+
+use anyhow::Result;
+use clap::Args;
+use xshell::{Shell, cmd};
+
+/// Check the lock-free code under every interleaving that loom finds
+///
+/// Needs: nothing more.
+#[derive(Args)]
+pub(crate) struct Loom {}
+
+impl Loom {
+    pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
+        // Loom explores too much for a debug build.
+        cmd!(sh, "cargo test --package selector --lib --release loom")
+            .env("RUSTFLAGS", "--cfg loom")
+            // Other flags build everything anew, so they get a folder of their own.
+            .env(
+                "CARGO_TARGET_DIR",
+                crate::workspace::target_dir().join("loom"),
+            )
+            .run()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask wine`
+
+mod prefix;
+
+use anyhow::Result;
+use clap::Args;
+use xshell::Shell;
+
+use crate::cross::Target;
+use crate::debian;
+use crate::sysroot::{Std, Sysroot};
+use crate::toolchain::Toolchain;
+
+/// The packages whose tests run under Wine.
+const SUITE: &[&str] = &["token-ready", "sockopt"];
+
+const WINDOWS: Target = Target {
+    triple: "x86_64-pc-windows-gnu",
+    packages: &["gcc-mingw-w64-x86-64-win32", "wine64"],
+    linker: "x86_64-w64-mingw32-gcc",
+    runner: Some(prefix::WINE),
+    rustflags: &[],
+};
+
+/// Run the tests as Windows programs under Wine
+///
+/// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, gcc-mingw-w64-x86-64-win32
+/// and wine64 (installed where they lack), and about 1 GB in the user's cache folder.
+#[derive(Args)]
+pub(crate) struct Wine {
+    /// Test this package alone; may be repeated
+    #[arg(short, long = "package", value_name = "PACKAGE", default_values = SUITE)]
+    packages: Vec<String>,
+
+    /// How often the tests run; the first failure ends it
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    repeat: u32,
+}
+
+impl Wine {
+    pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
+        let toolchain = Toolchain::install(sh)?;
+        debian::install(sh, WINDOWS.packages)?;
+        let sysroot = Sysroot::ensure(sh, &toolchain, Std::PLAIN, &[WINDOWS.triple])?;
+
+        let prefix = prefix::ensure(sh)?;
+        let _prefix = sh.push_env("WINEPREFIX", prefix);
+        let _silent = sh.push_env("WINEDEBUG", "-all");
+        // Without a display Wine opens no window.
+        let _headless = sh.push_env("DISPLAY", "");
+        for _ in 0..self.repeat {
+            WINDOWS.test(sh, &toolchain, &sysroot, &self.packages)?;
+        }
+        Ok(())
+    }
+}

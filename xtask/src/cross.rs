@@ -1,0 +1,47 @@
+//! Tests built by the second toolchain, for a target with a linker and a runner of its own.
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::sysroot::Sysroot;
+use crate::toolchain::Toolchain;
+
+/// A target that this machine can run, one way or another.
+pub(crate) struct Target {
+    pub(crate) triple: &'static str,
+    /// Debian's packages that link and run it.
+    pub(crate) packages: &'static [&'static str],
+    pub(crate) linker: &'static str,
+    /// What runs its programs, unless the machine itself does.
+    pub(crate) runner: Option<&'static str>,
+    pub(crate) rustflags: &'static [&'static str],
+}
+
+impl Target {
+    /// Runs the tests, doc tests included, of `packages`.
+    pub(crate) fn test(
+        &self,
+        sh: &Shell,
+        toolchain: &Toolchain,
+        sysroot: &Sysroot,
+        packages: &[String],
+    ) -> Result<()> {
+        let setting = |name: &str| {
+            let triple = self.triple.to_uppercase().replace('-', "_");
+            format!("CARGO_TARGET_{triple}_{name}")
+        };
+        let mut cargo = sysroot
+            .apply(toolchain.cargo(sh)?, self.rustflags)?
+            .env(setting("LINKER"), self.linker)
+            .args(["test", "--target", self.triple]);
+        if let Some(runner) = self.runner {
+            cargo = cargo.env(setting("RUNNER"), runner);
+        }
+        Ok(cargo.args(select(packages)).run()?)
+    }
+}
+
+/// The arguments that select `packages`.
+pub(crate) fn select(packages: &[String]) -> impl Iterator<Item = &str> {
+    packages.iter().flat_map(|package| ["--package", package])
+}

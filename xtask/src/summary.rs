@@ -1,0 +1,127 @@
+//! Steps that are run one after the other, each with its result and time.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// What ran so far. `Display` is a table for a person.
+#[derive(Default)]
+pub(crate) struct Summary {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    passed: bool,
+    took: Duration,
+}
+
+impl Summary {
+    /// Runs `step` and prints its row; a failure is printed and kept, so that the next step can run.
+    pub(crate) fn step(&mut self, name: &str, step: impl FnOnce() -> Result<()>) {
+        let start = Instant::now();
+        let outcome = step();
+        if let Err(error) = &outcome {
+            eprintln!("error: {name}: {error:#}");
+        }
+        let row = Row {
+            name: name.to_owned(),
+            passed: outcome.is_ok(),
+            took: start.elapsed(),
+        };
+        println!("{row}");
+        self.rows.push(row);
+    }
+
+    /// Fails if a step did.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let failed: Vec<&str> = self
+            .rows
+            .iter()
+            .filter(|row| !row.passed)
+            .map(|row| row.name.as_str())
+            .collect();
+        if !failed.is_empty() {
+            bail!(
+                "{} of {} failed: {}",
+                failed.len(),
+                self.rows.len(),
+                failed.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            writeln!(f, "{row}")?;
+        }
+        let passed = self.rows.iter().filter(|row| row.passed).count();
+        write!(
+            f,
+            "checks: {passed} passed, {} failed",
+            self.rows.len() - passed
+        )
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = if self.passed { "ok" } else { "FAILED" };
+        // The longest target triple has 29 characters.
+        write!(
+            f,
+            "{:<32}{result:<8}{:>7.1} s",
+            self.name,
+            self.took.as_secs_f64()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn table_lines_up_and_counts() {
+        let row = |name: &str, passed, millis| Row {
+            name: name.to_owned(),
+            passed,
+            took: Duration::from_millis(millis),
+        };
+        let summary = Summary {
+            rows: vec![row("lint", true, 1_230), row("test", false, 75_000)],
+        };
+        let expected = "\
+lint                            ok          1.2 s
+test                            FAILED     75.0 s
+checks: 1 passed, 1 failed";
+        assert_eq!(summary.to_string(), expected);
+    }
+
+    #[test]
+    fn later_steps_run_after_a_failure_and_the_failure_is_kept() {
+        let mut summary = Summary::default();
+        let mut ran = false;
+        summary.step("first", || Err(anyhow!("broken")));
+        summary.step("second", || {
+            ran = true;
+            Ok(())
+        });
+        assert!(ran);
+        let error = summary.finish().expect_err("the first step failed");
+        assert_eq!(error.to_string(), "1 of 2 failed: first");
+    }
+
+    #[test]
+    fn nothing_failed_is_a_success() {
+        let mut summary = Summary::default();
+        summary.step("only", || Ok(()));
+        assert!(summary.finish().is_ok());
+    }
+}
