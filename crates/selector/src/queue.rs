@@ -3,6 +3,7 @@
 //! Producers push nodes from any thread, without a lock; a poll drains them. No events, no tokens
 //! and no system calls live here: the caller turns nodes into events and does the waking.
 
+use std::marker::PhantomData;
 use std::ptr;
 
 use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, fence};
@@ -102,6 +103,8 @@ pub(crate) struct Queue<T> {
     /// What a drain had no room for, oldest first.
     backlog: Mutex<Chain<T>>,
     has_backlog: AtomicBool,
+    /// `head` owns nodes, which its type does not say.
+    owns: PhantomData<Arc<Node<T>>>,
 }
 
 impl<T> Queue<T> {
@@ -110,6 +113,7 @@ impl<T> Queue<T> {
             head: AtomicPtr::new(ptr::null_mut()),
             backlog: Mutex::new(Chain::new()),
             has_backlog: AtomicBool::new(false),
+            owns: PhantomData,
         }
     }
 
