@@ -11,7 +11,7 @@ use crate::option::{Info, ReadWrite, Value, plain_values};
 /// # Examples
 ///
 /// ```
-/// # #[cfg(not(target_os = "openbsd"))]
+/// # #[cfg(unix)] // Wine lacks it.
 /// # fn main() -> std::io::Result<()> {
 /// use sockopt::Keepalive;
 /// use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::option::{Info, ReadWrite, Value, plain_values};
 /// assert_eq!(sockopt::KEEPALIVE_PROBES.get(&stream)?, Some(keepalive));
 /// # Ok(())
 /// # }
-/// # #[cfg(target_os = "openbsd")]
+/// # #[cfg(windows)]
 /// # fn main() {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,7 +64,7 @@ options! {
     /// ```
     /// use std::time::Duration;
     ///
-    /// # #[cfg(not(target_os = "openbsd"))]
+    /// # #[cfg(unix)] // Wine lacks it.
     /// # fn main() -> std::io::Result<()> {
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -75,7 +75,7 @@ options! {
     /// assert_eq!(sockopt::KEEPALIVE.get(&stream)?, None);
     /// # Ok(())
     /// # }
-    /// # #[cfg(target_os = "openbsd")]
+    /// # #[cfg(windows)]
     /// # fn main() {}
     /// ```
     #[doc(alias = "SO_KEEPALIVE")]
@@ -105,6 +105,7 @@ options! {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] // Wine lacks it.
     /// # fn main() -> std::io::Result<()> {
     /// use socket2::{Domain, Socket, Type};
     /// use std::time::Duration;
@@ -114,6 +115,8 @@ options! {
     /// assert_eq!(sockopt::KEEPALIVE_IDLE.get(&socket)?, Duration::from_secs(60));
     /// # Ok(())
     /// # }
+    /// # #[cfg(windows)]
+    /// # fn main() {}
     /// ```
     #[doc(alias = "TCP_KEEPIDLE")]
     #[doc(alias = "TCP_KEEPALIVE")]
@@ -128,6 +131,7 @@ options! {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] // Wine lacks it.
     /// # fn main() -> std::io::Result<()> {
     /// use socket2::{Domain, Socket, Type};
     /// use std::time::Duration;
@@ -137,6 +141,8 @@ options! {
     /// assert_eq!(sockopt::KEEPALIVE_INTERVAL.get(&socket)?, Duration::from_secs(10));
     /// # Ok(())
     /// # }
+    /// # #[cfg(windows)]
+    /// # fn main() {}
     /// ```
     #[doc(alias = "TCP_KEEPINTVL")]
     KEEPALIVE_INTERVAL: ReadWrite<Duration> =
@@ -152,6 +158,7 @@ options! {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] // Wine lacks it.
     /// # fn main() -> std::io::Result<()> {
     /// use socket2::{Domain, Socket, Type};
     ///
@@ -160,6 +167,8 @@ options! {
     /// assert_eq!(sockopt::KEEPALIVE_RETRIES.get(&socket)?, 4);
     /// # Ok(())
     /// # }
+    /// # #[cfg(windows)]
+    /// # fn main() {}
     /// ```
     #[doc(alias = "TCP_KEEPCNT")]
     KEEPALIVE_RETRIES: ReadWrite<u32> =
@@ -342,12 +351,15 @@ options! {
     /// # Examples
     ///
     /// ```
+    /// # #[cfg(unix)] // Wine lacks it.
     /// # fn main() -> std::io::Result<()> {
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// sockopt::FASTOPEN.set(&listener, 1)?;
     /// assert_eq!(sockopt::FASTOPEN.get(&listener)?, 1);
     /// # Ok(())
     /// # }
+    /// # #[cfg(windows)]
+    /// # fn main() {}
     /// ```
     #[doc(alias = "TCP_FASTOPEN")]
     FASTOPEN: ReadWrite<u32> = number(id!(IPPROTO_TCP, TCP_FASTOPEN), 0..=INT_MAX);

@@ -201,14 +201,13 @@ mod everywhere {
 #[cfg(not(target_os = "openbsd"))]
 mod keepalive {
     use super::*;
-
-    #[cfg(target_vendor = "apple")]
-    const IDLE: i32 = sys::TCP_KEEPALIVE;
-    #[cfg(not(target_vendor = "apple"))]
-    const IDLE: i32 = sys::TCP_KEEPIDLE;
+    use crate::support::{KEEPALIVE_IDLE as IDLE, keepalive_has_times};
 
     #[track_caller]
     fn seconds(option: &ReadWrite<Duration>, number: i32) {
+        if !keepalive_has_times() {
+            return;
+        }
         let socket = tcp();
         for value in [1, 75, 32_767] {
             option.set(&socket, Duration::from_secs(value)).unwrap();
@@ -222,6 +221,9 @@ mod keepalive {
 
     options! {
         keepalive => {
+            if !keepalive_has_times() {
+                return;
+            }
             let socket = tcp();
             assert_eq!(sockopt::KEEPALIVE.get(&socket).unwrap(), None);
             let idle = Some(Duration::from_secs(75));
@@ -234,6 +236,9 @@ mod keepalive {
             assert_eq!(raw(&socket, sys::SOL_SOCKET, sys::SO_KEEPALIVE), 0);
         };
         keepalive_probes => {
+            if !keepalive_has_times() {
+                return;
+            }
             let socket = tcp();
             assert_eq!(sockopt::KEEPALIVE_PROBES.get(&socket).unwrap(), None);
             let keepalive = sockopt::Keepalive::new(Duration::from_secs(75))
@@ -248,9 +253,14 @@ mod keepalive {
         };
         keepalive_idle => seconds(&sockopt::KEEPALIVE_IDLE, IDLE);
         keepalive_interval => seconds(&sockopt::KEEPALIVE_INTERVAL, sys::TCP_KEEPINTVL);
-        keepalive_retries => number(
-            &sockopt::KEEPALIVE_RETRIES, &tcp(), sys::IPPROTO_TCP, sys::TCP_KEEPCNT, &[1, 9, 127],
-        );
+        keepalive_retries => {
+            if !keepalive_has_times() {
+                return;
+            }
+            let (socket, values) = (tcp(), [1, 9, 127]);
+            let option = &sockopt::KEEPALIVE_RETRIES;
+            number(option, &socket, sys::IPPROTO_TCP, sys::TCP_KEEPCNT, &values);
+        };
     }
 }
 
@@ -397,12 +407,18 @@ mod low_water {
 ))]
 mod fast_open {
     use super::*;
+    use crate::support::{LACKS_SOME, raw_bytes};
 
     options! {
         fastopen => {
             let socket = tcp();
             socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
             socket.listen(16).unwrap();
+            if LACKS_SOME && raw_bytes(&socket, sys::IPPROTO_TCP, sys::TCP_FASTOPEN).is_err() {
+                sockopt::FASTOPEN.set(&socket, 1).unwrap_err();
+                sockopt::FASTOPEN.get(&socket).unwrap_err();
+                return;
+            }
             number(&sockopt::FASTOPEN, &socket, sys::IPPROTO_TCP, sys::TCP_FASTOPEN, &[1]);
         };
     }

@@ -10,6 +10,51 @@ pub(crate) use libc as sys;
 #[cfg(windows)]
 pub(crate) use windows_sys::Win32::Networking::WinSock as sys;
 
+/// What the idle time of keepalive is to the system.
+#[cfg(target_vendor = "apple")]
+pub(crate) const KEEPALIVE_IDLE: i32 = sys::TCP_KEEPALIVE;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+pub(crate) const KEEPALIVE_IDLE: i32 = sys::TCP_KEEPIDLE;
+
+/// Wine 8 and the first releases of Windows 10 know neither the times of keepalive nor fast open.
+#[cfg(windows)]
+pub(crate) const LACKS_SOME: bool = true;
+#[cfg(unix)]
+pub(crate) const LACKS_SOME: bool = false;
+
+/// Says whether the system knows the times of keepalive; if not, asserts that it says so and that
+/// keepalive stays off.
+#[cfg(not(target_os = "openbsd"))]
+#[track_caller]
+pub(crate) fn keepalive_has_times() -> bool {
+    use std::time::Duration;
+
+    let socket = tcp();
+    let Err(missing) = raw_bytes(&socket, sys::IPPROTO_TCP, KEEPALIVE_IDLE) else {
+        return true;
+    };
+    if !LACKS_SOME {
+        panic!("{missing}");
+    }
+    let second = Duration::from_secs(1);
+    let keepalive = sockopt::Keepalive::new(second);
+    for result in [
+        sockopt::KEEPALIVE.set(&socket, Some(second)),
+        sockopt::KEEPALIVE_PROBES.set(&socket, Some(keepalive)),
+        sockopt::KEEPALIVE_IDLE.set(&socket, second),
+        sockopt::KEEPALIVE_IDLE.get(&socket).map(drop),
+        sockopt::KEEPALIVE_INTERVAL.set(&socket, second),
+        sockopt::KEEPALIVE_INTERVAL.get(&socket).map(drop),
+        sockopt::KEEPALIVE_RETRIES.set(&socket, 1),
+        sockopt::KEEPALIVE_RETRIES.get(&socket).map(drop),
+    ] {
+        let error = result.expect_err("one time is missing, another is there");
+        assert_eq!(error.raw_os_error(), missing.raw_os_error());
+    }
+    assert!(!sockopt::KEEPALIVE_ENABLED.get(&socket).unwrap());
+    false
+}
+
 #[track_caller]
 pub(crate) fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a TCP socket")
