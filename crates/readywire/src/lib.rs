@@ -1,1 +1,76 @@
-//! Readiness-based, non-blocking TCP: the model of mio 0.6, sound, complete and observable.
+//! Readiness-based, non-blocking TCP: one thread, thousands of connections, no runtime.
+//!
+//! A program registers its sockets with a [`Poll`], each under a [`Token`], and says what it waits
+//! for ([`Ready`]) and when it wants to hear of it ([`PollOpt`]). [`Poll::poll`] then sleeps until
+//! something is ready and tells what in [`Events`]; reading and writing is up to the program. The
+//! model and the names are those of mio 0.6, the guarantees go further: see
+//! [below](#what-holds-everywhere).
+//!
+//! Connect, and wait until the connection stands:
+//!
+//! ```
+//! use readywire::net::TcpStream;
+//! use readywire::{Events, Poll, PollOpt, Ready, Token};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! # let address = listener.local_addr()?.to_string();
+//! let stream = TcpStream::connect(&address.parse()?)?;
+//!
+//! let poll = Poll::new()?;
+//! let mut events = Events::with_capacity(128);
+//! poll.register(&stream, Token(0), Ready::writable(), PollOpt::edge())?;
+//!
+//! poll.poll(&mut events, Some(Duration::from_secs(10)))?;
+//! for event in &events {
+//!     if event.token() == Token(0) && event.is_writable() {
+//!         stream.finish_connect()?;
+//!         println!("connected to {}", stream.peer_addr()?);
+//!     }
+//! }
+//! # assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The [`guide`] explains how to write such a program well: triggers, connecting, waking,
+//! back-pressure, and how to come here from mio. A complete program, an echo server and its
+//! clients, is the example `echo`.
+//!
+//! # What holds everywhere
+//! On every [`Backend`], and each point has its tests:
+//!
+//! * **No ghosts.** Once a source is deregistered or dropped, no event of it is handed out any
+//!   more: not from the batch in hand, not to a new socket with the same descriptor number.
+//! * **No lost event.** Level, edge and oneshot mean the same everywhere; where a system lacks one
+//!   it is emulated. An event too many is possible, one too few is not.
+//! * **One source, one `Poll`.** Anything else is refused with a [`RegistrationError`].
+//! * **Any token.** No value is reserved.
+//! * **Any thread.** Register, deregister and wake while other threads poll.
+//! * **Options are all or nothing**, and a refusal names the option and its range.
+//!
+//! # The crates below
+//! This crate only puts together what may as well be used alone: `token-ready` (the plain values),
+//! `selector` (`Poll` and the backends), `sockopt` (socket options, here [`sockopt`]) and
+//! `tcp-stream`.
+
+pub use selector::{
+    AsSource, Backend, Evented, Events, IoSource, Poll, Registration, RegistrationError,
+    SetReadiness, Stats, Waker,
+};
+pub use token_ready::{Event, PollOpt, Ready, Token};
+
+#[doc(inline)]
+pub use ::sockopt;
+
+pub mod event;
+pub mod guide;
+pub mod net;
+#[cfg(unix)]
+pub mod unix;
+
+/// The README's code is compiled and run as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,171 @@
+//! An echo server and its clients in one program; every byte that comes back is checked.
+//!
+//! How a program on readiness is put together:
+//!
+//! * `server.rs`: accepting, one small state machine a connection, back-pressure, fairness;
+//! * `client.rs`: connecting many at a time, `finish_connect`, writing and reading at once, the end of a
+//!   stream in order;
+//! * `stop.rs`: ending a loop from another thread with a `Waker`.
+//!
+//! All of it is edge-triggered: a socket is registered once, for both directions, and each event is a
+//! reason to try whatever the connection has to do next, until that would block.
+
+mod client;
+mod pattern;
+mod report;
+mod server;
+mod stop;
+mod system;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Parser;
+use readywire::{Backend, Poll};
+
+use crate::client::{Outcome, Plan};
+use crate::report::Progress;
+use crate::server::Server;
+use crate::stop::Stop;
+
+/// An echo server and its clients on readywire; every byte that comes back is checked.
+///
+/// Without --listen or --connect both sides run in this process, over the loopback interface. The
+/// exit code is 0 if every byte came back right and every connection was closed in order, else 1.
+#[derive(Parser)]
+#[command(name = "echo")]
+struct Args {
+    /// Serve only, at this address, until Ctrl-C; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "connect")]
+    listen: Option<SocketAddr>,
+
+    /// Run the clients only, against the echo server at this address
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    connect: Option<SocketAddr>,
+
+    /// The system's interface to poll with: epoll, kqueue, poll or afd [default: the best there is]
+    #[arg(long)]
+    backend: Option<Backend>,
+
+    /// How many clients there are
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+
+    /// How many bytes they send in all, such as 500, 64KiB, 64MiB or 2GiB
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    bytes: u64,
+
+    /// How many bytes a client sends before it waits for their echo
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = message_size)]
+    message: u64,
+
+    /// Give up after so many seconds in which nothing happened
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    patience: u64,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let stop = Arc::new(Stop::default());
+    let at_interrupt = Arc::clone(&stop);
+    ctrlc::set_handler(move || at_interrupt.ask()).context("cannot listen for Ctrl-C")?;
+
+    match (args.listen, args.connect) {
+        (Some(address), _) => serve(args, address, &stop),
+        (None, Some(address)) => {
+            println!("{}", exchange(args, address, &stop)?);
+            Ok(())
+        }
+        (None, None) => both(args, &stop),
+    }
+}
+
+fn serve(args: &Args, address: SocketAddr, stop: &Stop) -> Result<()> {
+    let server = Server::new(new_poll(args)?, address)?;
+    println!("listening on {}", server.local_addr()?);
+    let served = server.run(stop, &Progress::serving())?;
+    println!("{served}");
+    Ok(())
+}
+
+fn exchange(args: &Args, address: SocketAddr, stop: &Stop) -> Result<Outcome> {
+    let plan = Plan {
+        address,
+        connections: args.connections as usize,
+        bytes: args.bytes,
+        message: args.message,
+        patience: Duration::from_secs(args.patience),
+    };
+    client::run(new_poll(args)?, &plan, stop, &Progress::of(args.bytes))
+}
+
+fn both(args: &Args, stop: &Arc<Stop>) -> Result<()> {
+    let server = Server::new(new_poll(args)?, SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let address = server.local_addr()?;
+    let until = Arc::clone(stop);
+    let serving = thread::spawn(move || server.run(&until, &Progress::none()));
+
+    let exchanged = exchange(args, address, stop);
+    stop.ask();
+    let served = serving
+        .join()
+        .map_err(|_| anyhow!("the server's thread panicked"))?;
+    // If the server broke down, that is why the clients failed.
+    let served = served.context("the server")?;
+    println!("{}\n{served}", exchanged?);
+    Ok(())
+}
+
+fn new_poll(args: &Args) -> Result<Poll> {
+    match args.backend {
+        Some(backend) => Poll::with_backend(backend),
+        None => Poll::new(),
+    }
+    .map_err(system::explain)
+}
+
+/// Reads `HOST:PORT`; of several addresses the first is taken.
+fn address(text: &str) -> io::Result<SocketAddr> {
+    let mut addresses = text.to_socket_addrs()?;
+    addresses
+        .next()
+        .ok_or_else(|| io::Error::other("the name has no address"))
+}
+
+/// Reads a size with or without a unit.
+fn size(text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let shift = match &text[digits.len()..].to_ascii_lowercase()[..] {
+        "" | "b" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        unit => return Err(anyhow!("{unit:?} is not one of B, KiB, MiB, GiB")),
+    };
+    let count: u64 = digits.parse().context("a number comes first")?;
+    count
+        .checked_mul(1 << shift)
+        .ok_or_else(|| anyhow!("that is too much"))
+}
+
+fn message_size(text: &str) -> Result<u64> {
+    match size(text)? {
+        0 => Err(anyhow!("a message has at least one byte")),
+        size => Ok(size),
+    }
+}

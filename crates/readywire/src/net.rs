@@ -1,0 +1,3 @@
+//! Sockets that can be registered with a [`Poll`](crate::Poll).
+
+pub use tcp_stream::TcpStream;
