@@ -123,8 +123,8 @@ options! {
     #[doc(alias = "SO_BROADCAST")]
     BROADCAST: ReadWrite<bool> = flag(id!(SOL_SOCKET, SO_BROADCAST));
 
-    /// Whether a silent connection is probed (`SO_KEEPALIVE`); [`KEEPALIVE`](crate::KEEPALIVE)
-    /// also says when.
+    /// Whether a silent connection is probed (`SO_KEEPALIVE`); `KEEPALIVE` also says when, on the
+    /// systems that have it.
     ///
     /// # Examples
     ///

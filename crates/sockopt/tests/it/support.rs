@@ -19,7 +19,7 @@ pub(crate) const KEEPALIVE_IDLE: i32 = sys::TCP_KEEPIDLE;
 /// Wine 8 and the first releases of Windows 10 know neither the times of keepalive nor fast open.
 #[cfg(windows)]
 pub(crate) const LACKS_SOME: bool = true;
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 pub(crate) const LACKS_SOME: bool = false;
 
 /// Says whether the system knows the times of keepalive; if not, asserts that it says so and that
