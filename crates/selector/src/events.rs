@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use token_ready::Event;
 
+use crate::stats::Tally;
 use crate::sys::{RawEvent, Scratch};
 use crate::table::{Key, Table};
 
@@ -28,13 +29,36 @@ use crate::table::{Key, Table};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Events {
-    pub(crate) raw: Vec<RawEvent>,
+    batch: Vec<Found>,
     capacity: usize,
-    /// The table of the `Poll` that filled the batch.
-    table: Option<Arc<Table>>,
+    /// The `Poll` that filled the batch.
+    filler: Option<Filler>,
+    /// What [`Table::ends`] was before the batch was looked up.
+    ends: usize,
     /// Whose turn it is when there is room for one event only.
     system_first: bool,
+    /// Where the backend writes.
+    pub(crate) raw: Vec<RawEvent>,
     pub(crate) scratch: Scratch,
+}
+
+/// An event as it was found at the poll.
+#[derive(Clone, Copy)]
+struct Found {
+    key: Key,
+    event: Event,
+}
+
+/// What a batch keeps of the `Poll` that filled it.
+struct Filler {
+    table: Arc<Table>,
+    tally: Arc<Tally>,
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.table.counters.close(&self.tally);
+    }
 }
 
 impl Events {
@@ -45,10 +69,12 @@ impl Events {
     pub fn with_capacity(capacity: usize) -> Events {
         let capacity = capacity.max(1);
         Events {
-            raw: Vec::with_capacity(capacity),
+            batch: Vec::with_capacity(capacity),
             capacity,
-            table: None,
+            filler: None,
+            ends: 0,
             system_first: false,
+            raw: Vec::with_capacity(capacity),
             scratch: Scratch::default(),
         }
     }
@@ -60,59 +86,83 @@ impl Events {
 
     /// Returns how many events the last poll returned.
     pub fn len(&self) -> usize {
-        self.raw.len()
+        self.batch.len()
     }
 
     /// Tells whether the last poll returned no event.
     pub fn is_empty(&self) -> bool {
-        self.raw.is_empty()
+        self.batch.is_empty()
     }
 
     /// Returns the event at `index`, unless its registration has ended since the poll, or there is
     /// none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
-        resolve(self.table.as_deref()?, self.raw.get(index)?)
+        self.live(self.batch.get(index)?)
     }
 
     /// Returns an iterator over the events.
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            raw: self.raw.iter(),
-            table: self.table.as_deref(),
+            events: self,
+            batch: self.batch.iter(),
         }
     }
 
     /// Drops all events of the batch.
     pub fn clear(&mut self) {
-        self.raw.clear();
+        self.batch.clear();
     }
 
     /// Empties the batch for a poll on `table`.
+    #[inline]
     pub(crate) fn begin(&mut self, table: &Arc<Table>) {
-        self.raw.clear();
-        if !self
-            .table
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, table))
-        {
-            self.table = Some(Arc::clone(table));
+        self.batch.clear();
+        let filled_by = self.filler.as_ref().map(|filler| &filler.table);
+        if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, table)) {
+            self.filler = Some(Filler {
+                table: Arc::clone(table),
+                tally: table.counters.tally(),
+            });
         }
     }
 
-    /// Takes out the events from `start` on that belong to no registration.
-    pub(crate) fn drop_stale(&mut self, start: usize, table: &Table) {
-        let mut kept = start;
-        for at in start..self.raw.len() {
-            let event = self.raw[at];
-            let key = event.key();
-            if table.is_live(key) {
-                self.raw[kept] = event;
-                kept += 1;
-            } else if key != Key::WAKE {
-                table.counters.stale.add(1);
+    /// Counts a poll that is done.
+    #[inline]
+    pub(crate) fn count(&self) {
+        if let Some(filler) = &self.filler {
+            filler.tally.add_poll(self.batch.len());
+        }
+    }
+
+    /// Looks up what the backend or the queue wrote, and leaves out what belongs to no
+    /// registration.
+    #[inline]
+    pub(crate) fn take_in(&mut self, table: &Table) {
+        if self.batch.is_empty() {
+            self.ends = table.ends();
+        }
+        for raw in self.raw.drain(..) {
+            let key = raw.key();
+            match table.resolve(key) {
+                Some((token, reported)) => self.batch.push(Found {
+                    key,
+                    event: Event::new(raw.readiness() & reported, token),
+                }),
+                None if key == Key::WAKE => {}
+                None => table.counters.stale.add(1),
             }
         }
-        self.raw.truncate(kept);
+    }
+
+    /// Returns an event if its registration still stands.
+    #[inline]
+    fn live(&self, found: &Found) -> Option<Event> {
+        let table = &self.filler.as_ref()?.table;
+        if table.ends() == self.ends || table.is_live(found.key) {
+            return Some(found.event);
+        }
+        table.counters.stale.add(1);
+        None
     }
 
     /// Tells whether the system comes before the queue: every other time where there is room for
@@ -121,15 +171,6 @@ impl Events {
         self.system_first = self.capacity == 1 && !self.system_first;
         self.system_first
     }
-}
-
-#[inline]
-fn resolve(table: &Table, raw: &RawEvent) -> Option<Event> {
-    let Some((token, reported)) = table.resolve(raw.key()) else {
-        table.counters.stale.add(1);
-        return None;
-    };
-    Some(Event::new(raw.readiness() & reported, token))
 }
 
 impl fmt::Debug for Events {
@@ -162,8 +203,8 @@ impl IntoIterator for Events {
 /// An iterator over the events of a batch, made by [`Events::iter`].
 #[derive(Clone)]
 pub struct Iter<'a> {
-    raw: std::slice::Iter<'a, RawEvent>,
-    table: Option<&'a Table>,
+    events: &'a Events,
+    batch: std::slice::Iter<'a, Found>,
 }
 
 impl Iterator for Iter<'_> {
@@ -171,12 +212,13 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        let table = self.table?;
-        self.raw.by_ref().find_map(|raw| resolve(table, raw))
+        self.batch
+            .by_ref()
+            .find_map(|found| self.events.live(found))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.raw.len()))
+        (0, Some(self.batch.len()))
     }
 }
 

@@ -414,8 +414,18 @@ impl Inner {
         timeout: Option<Duration>,
         interruptible: bool,
     ) -> io::Result<usize> {
-        self.table.counters.polls.add(1);
         events.begin(&self.table);
+        let result = self.wait_for_events(events, timeout, interruptible);
+        events.count();
+        result.map(|()| events.len())
+    }
+
+    fn wait_for_events(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+        interruptible: bool,
+    ) -> io::Result<()> {
         let mut timeout = timeout;
         // A timeout beyond what the clock can count is for ever.
         let deadline = match timeout {
@@ -425,8 +435,7 @@ impl Inner {
         loop {
             let result = self.round(events, timeout);
             if !events.is_empty() {
-                self.table.counters.events.add(events.len());
-                return Ok(events.len());
+                return Ok(());
             }
             match result {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -434,12 +443,12 @@ impl Inner {
                 _ => {}
             }
             if timeout == Some(Duration::ZERO) && result.is_ok() {
-                return Ok(0);
+                return Ok(());
             }
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Ok(0);
+                    return Ok(());
                 }
                 timeout = Some(left);
             }
@@ -482,12 +491,11 @@ impl Inner {
     /// Lets the backend fill `events` up to `limit`.
     #[inline]
     fn wait(&self, events: &mut Events, limit: usize, timeout: Option<Duration>) -> io::Result<()> {
-        let start = events.raw.len();
-        let room = limit - start;
+        let room = limit - events.len();
         let (raw, scratch) = (&mut events.raw, &mut events.scratch);
-        self.selector.wait(raw, room, scratch, timeout)?;
-        events.drop_stale(start, &self.table);
-        Ok(())
+        let result = self.selector.wait(raw, room, scratch, timeout);
+        events.take_in(&self.table);
+        result
     }
 
     /// Fills `events` up to `limit` from the queue.
@@ -501,6 +509,7 @@ impl Inner {
                 events.raw.extend(event);
                 event.is_some()
             });
+            events.take_in(&self.table);
         }
         // What is left is for another poller, if one sleeps.
         if !self.queue.is_empty() {

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, fence};
+use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, between_sequential};
 
 /// What can stand in a [`Queue`], once at a time.
 pub(crate) struct Node<T> {
@@ -120,7 +120,7 @@ impl<T> Queue<T> {
     /// Tells whether there is nothing to drain.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.load(Ordering::Acquire).is_null() && !self.has_backlog.load(Ordering::Acquire)
+        self.head.load(Ordering::SeqCst).is_null() && !self.has_backlog.load(Ordering::SeqCst)
     }
 
     /// Queues a node for which [`Node::request`] has just returned true.
@@ -133,7 +133,7 @@ impl<T> Queue<T> {
             next.store(head, Ordering::Relaxed);
             match self
                 .head
-                .compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed)
+                .compare_exchange_weak(head, node, Ordering::SeqCst, Ordering::Relaxed)
             {
                 Ok(_) => return,
                 Err(now) => head = now,
@@ -161,12 +161,12 @@ impl<T> Queue<T> {
             }
         }
         self.has_backlog
-            .store(!backlog.is_empty(), Ordering::Release);
+            .store(!backlog.is_empty(), Ordering::SeqCst);
     }
 
     /// Takes what was pushed, in the order of pushing.
     fn take_all(&self) -> Chain<T> {
-        let mut newest = self.head.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut newest = self.head.swap(ptr::null_mut(), Ordering::SeqCst);
         let mut chain = Chain {
             first: ptr::null_mut(),
             last: newest,
@@ -192,8 +192,8 @@ impl<T> Drop for Queue<T> {
 /// Who sleeps, and whether somebody is already on the way to wake them.
 ///
 /// A poller says that it is about to sleep and then looks at the queue; a producer queues and then
-/// looks for sleepers. A sequentially consistent fence on both sides makes sure that at least one
-/// of them sees the other.
+/// looks for sleepers. All four steps are sequentially consistent, so that at least one of the two
+/// sees the other.
 pub(crate) struct Sleep {
     /// Sleepers times two, plus [`WAKING`](Sleep::WAKING).
     state: AtomicUsize,
@@ -217,7 +217,7 @@ impl Sleep {
     #[inline]
     pub(crate) fn enter(&self) {
         self.state.fetch_add(Sleep::SLEEPER, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        between_sequential();
     }
 
     /// Ends what [`enter`](Sleep::enter) began; the caller must drain the queue afterwards.
@@ -232,13 +232,13 @@ impl Sleep {
         ) {
             state = now;
         }
-        fence(Ordering::SeqCst);
+        between_sequential();
     }
 
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
     pub(crate) fn lend(&self) {
         self.lent.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        between_sequential();
     }
 
     /// Begins a poll that does not sleep; the caller must drain the queue afterwards.
@@ -246,16 +246,16 @@ impl Sleep {
     pub(crate) fn pass(&self) {
         if self.lent.load(Ordering::Relaxed) {
             self.state.fetch_and(!Sleep::WAKING, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
+            between_sequential();
         }
     }
 
     /// Tells whether the caller, who has just queued something, has to wake a sleeper.
     pub(crate) fn must_wake(&self) -> bool {
-        fence(Ordering::SeqCst);
-        let mut state = self.state.load(Ordering::Relaxed);
+        between_sequential();
+        let mut state = self.state.load(Ordering::SeqCst);
         loop {
-            let somebody = state >= Sleep::SLEEPER || self.lent.load(Ordering::Relaxed);
+            let somebody = state >= Sleep::SLEEPER || self.lent.load(Ordering::SeqCst);
             if !somebody || state & Sleep::WAKING != 0 {
                 return false;
             }

@@ -1,6 +1,7 @@
 //! Counters of what a `Poll` did.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What a [`Poll`](crate::Poll) did since it was made, read with [`Poll::stats`](crate::Poll::stats).
 ///
@@ -37,8 +38,8 @@ pub struct Stats {
 /// The live counters.
 #[derive(Default)]
 pub(crate) struct Counters {
-    pub(crate) polls: Counter,
-    pub(crate) events: Counter,
+    /// What each batch counts for itself, and what those that are gone have counted.
+    tallies: Mutex<(Vec<Arc<Tally>>, Tally)>,
     pub(crate) stale: Counter,
     pub(crate) wakes_sent: Counter,
     pub(crate) wakes_elided: Counter,
@@ -47,14 +48,56 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn read(&self) -> Stats {
+        let tallies = self.tallies();
+        let sum = |count: fn(&Tally) -> usize| {
+            let own = tallies.0.iter().map(|tally| count(tally));
+            own.fold(count(&tallies.1), usize::wrapping_add)
+        };
         Stats {
-            polls: self.polls.get(),
-            events: self.events.get(),
+            polls: sum(|tally| tally.polls.get()),
+            events: sum(|tally| tally.events.get()),
             stale: self.stale.get(),
             wakes_sent: self.wakes_sent.get(),
             wakes_elided: self.wakes_elided.get(),
             rearms: self.rearms.get(),
         }
+    }
+}
+
+/// What the polls into one batch come to. Only the batch's owner counts, so that counting takes
+/// no locked instruction.
+#[derive(Default)]
+pub(crate) struct Tally {
+    polls: Counter,
+    events: Counter,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn add_poll(&self, events: usize) {
+        self.polls.add_alone(1);
+        self.events.add_alone(events);
+    }
+}
+
+impl Counters {
+    /// Makes the tally of a batch.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        let tally = Arc::default();
+        self.tallies().0.push(Arc::clone(&tally));
+        tally
+    }
+
+    /// Adds up the tally of a batch that is done.
+    pub(crate) fn close(&self, tally: &Arc<Tally>) {
+        let mut tallies = self.tallies();
+        tallies.0.retain(|other| !Arc::ptr_eq(other, tally));
+        tallies.1.polls.add(tally.polls.get());
+        tallies.1.events.add(tally.events.get());
+    }
+
+    fn tallies(&self) -> MutexGuard<'_, (Vec<Arc<Tally>>, Tally)> {
+        self.tallies.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 
@@ -66,6 +109,13 @@ impl Counter {
     #[inline]
     pub(crate) fn add(&self, count: usize) {
         self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Adds where no other thread does.
+    #[inline]
+    fn add_alone(&self, count: usize) {
+        self.0
+            .store(self.get().wrapping_add(count), Ordering::Relaxed);
     }
 
     fn get(&self) -> usize {

@@ -15,7 +15,7 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::stats::Counters;
 
 /// A registration, as the system and the batch of events name it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) generation: u32,
     pub(crate) index: Index,
@@ -43,7 +43,7 @@ impl Key {
 }
 
 /// Where a slot stands: a descriptor's own number, or a number given out by the table.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Index(u32);
 
 impl Index {
@@ -168,6 +168,9 @@ pub(crate) struct Table {
     given: Slots,
     numbers: Mutex<Numbers>,
     shards: [Mutex<()>; 16],
+    /// How often a registration was ended or replaced: while it stays the same, what was found
+    /// live stays so.
+    ends: AtomicUsize,
     pub(crate) counters: Counters,
 }
 
@@ -197,6 +200,12 @@ impl Table {
             .is_some_and(|slot| slot.generation.load(Ordering::Acquire) == key.generation)
     }
 
+    /// Returns how often a registration was ended or replaced so far.
+    #[inline]
+    pub(crate) fn ends(&self) -> usize {
+        self.ends.load(Ordering::Acquire)
+    }
+
     /// Tells whether there is room for `index` already.
     pub(crate) fn has_slot(&self, index: Index) -> bool {
         self.slot(index).is_some()
@@ -221,6 +230,7 @@ impl Table {
         Entry {
             slot: slots.get_or_make(number),
             index,
+            ends: &self.ends,
             _shard: shard.lock().unwrap_or_else(|e| e.into_inner()),
         }
     }
@@ -291,6 +301,7 @@ impl fmt::Debug for Registered {
 pub(crate) struct Entry<'a> {
     slot: &'a Slot,
     index: Index,
+    ends: &'a AtomicUsize,
     _shard: MutexGuard<'a, ()>,
 }
 
@@ -331,6 +342,7 @@ impl Entry<'_> {
         if generation % 2 == 1 {
             let next = generation.wrapping_add(1);
             self.slot.generation.store(next, Ordering::Release);
+            self.ends.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -343,6 +355,9 @@ impl Entry<'_> {
         self.slot.meta.store(meta.to_bits(), Ordering::Relaxed);
         self.slot.token.store(token.0, Ordering::Relaxed);
         self.slot.generation.store(generation, Ordering::Release);
+        if before % 2 == 1 {
+            self.ends.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn key(&self, generation: u32) -> Key {
