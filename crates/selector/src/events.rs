@@ -141,7 +141,7 @@ impl Events {
         if self.batch.is_empty() {
             self.ends = table.ends();
         }
-        for raw in self.raw.drain(..) {
+        for raw in &self.raw {
             let key = raw.key();
             match table.resolve(key) {
                 Some((token, reported)) => self.batch.push(Found {
@@ -152,6 +152,7 @@ impl Events {
                 None => table.counters.stale.add(1),
             }
         }
+        self.raw.clear();
     }
 
     /// Returns an event if its registration still stands.

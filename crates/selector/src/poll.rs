@@ -362,7 +362,8 @@ impl Inner {
     /// The registration of a source that nobody owns here.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Key> {
-        match self.table.lock(sys::index(source, &self.table)?).current() {
+        let entry = sys::index(source, &self.table).map(|index| self.table.lock(index));
+        match entry.ok().and_then(|entry| entry.current()) {
             Some((key, _, meta)) if !meta.owned => Ok(key),
             _ => Err(RegistrationError::NotRegistered.into()),
         }

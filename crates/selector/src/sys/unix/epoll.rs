@@ -297,18 +297,50 @@ fn request(interest: Ready, opts: PollOpt) -> u32 {
 /// What the flags of an event mean.
 #[inline]
 fn readiness(flags: u32) -> Ready {
+    // All flags but the half-close are below 32, so that they are looked up together.
+    let low = LOW_FLAGS[(flags % 32) as usize];
+    if flags & libc::EPOLLRDHUP as u32 != 0 {
+        low | Ready::READ_CLOSED
+    } else {
+        low
+    }
+}
+
+const LOW_FLAGS: [Ready; 32] = {
+    let mut table = [Ready::empty(); 32];
+    let mut flags = 0;
+    while flags < 32 {
+        table[flags] = low_flags(flags as c_int);
+        flags += 1;
+    }
+    table
+};
+
+const fn low_flags(flags: c_int) -> Ready {
     let mut readiness = Ready::empty();
-    let has = |flags_of: c_int| flags & flags_of as u32 != 0;
+    if flags & libc::EPOLLIN != 0 {
+        readiness = readiness.union(Ready::READABLE);
+    }
+    if flags & libc::EPOLLOUT != 0 {
+        readiness = readiness.union(Ready::WRITABLE);
+    }
+    if flags & libc::EPOLLPRI != 0 {
+        readiness = readiness.union(Ready::PRIORITY);
+    }
+    if flags & libc::EPOLLERR != 0 {
+        readiness = readiness.union(Ready::ERROR);
+    }
+    if flags & libc::EPOLLHUP != 0 {
+        readiness = readiness
+            .union(Ready::HUP)
+            .union(Ready::READ_CLOSED)
+            .union(Ready::WRITE_CLOSED);
+    }
     // After an error or a hang-up neither a read nor a write would block, which the kernel does not
     // say of every kind of descriptor: at the end of a pipe, for one.
-    let over = libc::EPOLLERR | libc::EPOLLHUP;
-    readiness.set(Ready::READABLE, has(libc::EPOLLIN | over));
-    readiness.set(Ready::WRITABLE, has(libc::EPOLLOUT | over));
-    readiness.set(Ready::PRIORITY, has(libc::EPOLLPRI));
-    readiness.set(Ready::ERROR, has(libc::EPOLLERR));
-    readiness.set(Ready::HUP, has(libc::EPOLLHUP));
-    readiness.set(Ready::READ_CLOSED, has(libc::EPOLLRDHUP | libc::EPOLLHUP));
-    readiness.set(Ready::WRITE_CLOSED, has(libc::EPOLLHUP));
+    if flags & (libc::EPOLLERR | libc::EPOLLHUP) != 0 {
+        readiness = readiness.union(Ready::READABLE).union(Ready::WRITABLE);
+    }
     readiness
 }
 
