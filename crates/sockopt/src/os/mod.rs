@@ -36,29 +36,41 @@ macro_rules! id {
 
 /// Defines options, and gathers them for the table and the catalogue.
 ///
-/// `#[on(…)]` lists the systems that have the option; without it, all of [`SYSTEMS`] do.
+/// `on (…) { … }` gives the options that one set of systems has: `(unix, windows)` is all of them.
 macro_rules! options {
-    ($(
-        $(#[on($($system:literal),+)])?
-        $(#[doc $($doc:tt)*])*
+    ($(on $systems:tt {$(
+        $(#[$attribute:meta])*
         $name:ident: $kind:ident<$value:ty> = $option:expr;
-    )+) => {
-        $(
-            $(#[cfg(any($(target_os = $system),+))])?
-            $(#[doc $($doc)*])*
+    )+})+) => {
+        $($(
+            #[cfg(any $systems)]
+            $(#[$attribute])*
             pub const $name: crate::option::$kind<$value> = $option;
-        )+
+        )+)+
 
         /// The options that this system has.
-        pub(super) static PRESENT: &[(&str, &dyn crate::option::AnyOption)] = &[$(
-            $(#[cfg(any($(target_os = $system),+))])?
+        pub(super) static PRESENT: &[(&str, &dyn crate::option::AnyOption)] = &[$($(
+            #[cfg(any $systems)]
             (stringify!($name), &$name),
-        )+];
+        )+)+];
 
-        /// All options, and the systems that have them; an empty list is all systems.
-        pub(super) static LISTED: &[(&str, &[&str])] = &[$(
-            (stringify!($name), &[$($($system),+)?]),
-        )+];
+        /// All options, and the systems that have them.
+        pub(super) static LISTED: &[(&str, &[&str])] = &[$($(
+            (stringify!($name), systems!($systems)),
+        )+)+];
+    };
+}
+
+/// The names of the systems that an option is on.
+macro_rules! systems {
+    ((unix, windows)) => {
+        super::SYSTEMS
+    };
+    ((unix)) => {
+        super::UNIXES
+    };
+    (($(target_os = $system:literal),+ $(,)?)) => {
+        &[$($system),+]
     };
 }
 
@@ -95,8 +107,8 @@ pub use socket::*;
 #[doc(inline)]
 pub use tcp::*;
 
-/// The systems whose options are known, by the name of their `target_os`.
-pub(crate) static SYSTEMS: &[&str] = &[
+/// The systems whose options are known, by the name of their `target_os`; Windows comes last.
+pub(crate) const SYSTEMS: &[&str] = &[
     "linux",
     "android",
     "macos",
@@ -107,6 +119,11 @@ pub(crate) static SYSTEMS: &[&str] = &[
     "illumos",
     "windows",
 ];
+
+const UNIXES: &[&str] = match SYSTEMS.split_last() {
+    Some((_windows, unixes)) => unixes,
+    None => &[],
+};
 
 /// The options of this system, by the names of their constants.
 pub(crate) fn present() -> impl Iterator<Item = (&'static str, &'static dyn AnyOption)> {
@@ -121,7 +138,7 @@ pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static [&'static
     [socket::LISTED, ip::LISTED, tcp::LISTED]
         .into_iter()
         .flatten()
-        .map(|&(name, systems)| (name, if systems.is_empty() { SYSTEMS } else { systems }))
+        .copied()
 }
 
 /// What a system accepts, where systems differ.

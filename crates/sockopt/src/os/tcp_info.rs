@@ -287,7 +287,8 @@ impl Answer<'_> {
 
 impl TcpInfo {
     /// Reads `struct tcp_info` from its bytes, in the byte order of this machine; `None` if there
-    /// are fewer than the 104 that Linux 2.6 answered. What comes after the known fields is ignored.
+    /// are fewer than the 104 that Linux 2.6 answered. What comes after the known fields is
+    /// ignored.
     ///
     /// For an answer that did not come by [`TCP_INFO`](crate::TCP_INFO), such as one of netlink.
     ///
