@@ -16,26 +16,51 @@ mod nested;
 mod poll;
 
 cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+    if #[cfg(any(
+        readywire_libkqueue,
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    ))] {
+        mod kevent;
+        mod knote;
+        mod kqueue;
+        mod pipe;
+        mod raw_event;
+        use self::kqueue::Kqueue as Native;
+        use self::pipe::WakeFd;
+        pub(crate) use self::kqueue::Scratch;
+        pub(crate) use self::raw_event::RawEvent;
+        pub(crate) const BACKENDS: &[Backend] = &[Backend::Kqueue, Backend::Poll];
+    } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
         mod epoll;
         mod eventfd;
+        #[cfg(test)]
+        mod knote;
+        mod scratch;
         use self::epoll::Epoll as Native;
         use self::eventfd::WakeFd;
         pub(crate) use self::epoll::RawEvent;
+        pub(crate) use self::scratch::Scratch;
         pub(crate) const BACKENDS: &[Backend] = &[Backend::Epoll, Backend::Poll];
     } else {
+        #[cfg(test)]
+        mod knote;
         mod pipe;
         mod raw_event;
+        mod scratch;
         use self::pipe::WakeFd;
         use self::poll::PollDriver as Native;
         pub(crate) use self::raw_event::RawEvent;
+        pub(crate) use self::scratch::Scratch;
         pub(crate) const BACKENDS: &[Backend] = &[Backend::Poll];
     }
 }
 
 pub use self::evented_fd::EventedFd;
 use self::poll::PollDriver;
-pub(crate) use self::poll::Scratch;
 
 /// What the system calls a source.
 pub(crate) type RawSource = RawFd;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use token_ready::{PollOpt, Ready};
 
 use super::fd::check;
-use super::{RawEvent, WakeFd};
+use super::{RawEvent, Scratch, WakeFd};
 use crate::sys::Driver;
 use crate::table::{Key, reported};
 
@@ -67,7 +67,7 @@ fn file(fd: RawFd) -> io::Result<File> {
 
 /// A poller's copy of the list.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub(super) struct Copied {
     pollfds: Vec<libc::pollfd>,
     keys: Vec<Key>,
 }
@@ -167,7 +167,7 @@ impl List {
         Some(result)
     }
 
-    fn copy_to(&self, scratch: &mut Scratch, wake: Option<BorrowedFd<'_>>) {
+    fn copy_to(&self, scratch: &mut Copied, wake: Option<BorrowedFd<'_>>) {
         scratch.pollfds.clear();
         scratch.pollfds.extend_from_slice(&self.pollfds);
         scratch.pollfds.extend(wake.map(|wake| libc::pollfd {
@@ -182,7 +182,7 @@ impl List {
     }
 
     /// Turns what the system reported on a copy into events.
-    fn harvest(&mut self, scratch: &Scratch, events: &mut Vec<RawEvent>, room: usize) {
+    fn harvest(&mut self, scratch: &Copied, events: &mut Vec<RawEvent>, room: usize) {
         let count = scratch.keys.len();
         if count == 0 {
             return;
@@ -329,6 +329,7 @@ impl Driver for PollDriver {
         scratch: &mut Scratch,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
+        let scratch = &mut scratch.poll;
         if timeout == Some(Duration::ZERO) {
             self.list().copy_to(scratch, None);
             poll(&mut scratch.pollfds, timeout)?;
@@ -417,10 +418,10 @@ cfg_if::cfg_if! {
         target_os = "illumos",
     ))] {
         /// The peer closed its sending half.
-        const READ_CLOSED: c_int = libc::POLLRDHUP as c_int;
+        const READ_CLOSED: Option<c_short> = Some(libc::POLLRDHUP);
     } else {
         /// Not told here: a half-close shows as readable alone.
-        const READ_CLOSED: c_int = 0;
+        const READ_CLOSED: Option<c_short> = None;
     }
 }
 
@@ -431,7 +432,7 @@ fn request(reported: Ready) -> c_short {
         flags |= c_int::from(libc::POLLIN);
     }
     if reported.is_read_closed() {
-        flags |= READ_CLOSED;
+        flags |= READ_CLOSED.map_or(0, c_int::from);
     }
     if reported.is_writable() {
         flags |= c_int::from(libc::POLLOUT);
@@ -457,7 +458,7 @@ fn readiness(flags: c_short) -> Ready {
     readiness.set(Ready::HUP, has(libc::POLLHUP));
     readiness.set(
         Ready::READ_CLOSED,
-        flags & READ_CLOSED != 0 || has(libc::POLLHUP),
+        READ_CLOSED.is_some_and(has) || has(libc::POLLHUP),
     );
     readiness.set(Ready::WRITE_CLOSED, has(libc::POLLHUP));
     readiness

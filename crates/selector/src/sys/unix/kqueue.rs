@@ -1,0 +1,442 @@
+//! `kqueue(2)`, on macOS and its kin and the BSDs.
+//!
+//! A source is one filter or several; what they report in one batch is joined into one event. The
+//! kernel keeps the generation of a key with each filter, the descriptor is its identity. What a
+//! filter cannot tell by itself (whether a oneshot was reported through another one, whether there
+//! is anything to hand out) is read from the source's [`Watch`], under the lock that changes are
+//! made under; the common sources need no such look.
+//!
+//! Limits of the systems, which `Poll` documents: out-of-band data has a filter on Apple's
+//! systems, OpenBSD and DragonFly alone, and a pending error shows as `ERROR` when it ended the
+//! connection, else as plain readiness of a call that returns it.
+
+use std::collections::HashMap;
+use std::ffi::c_int;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use token_ready::{PollOpt, Ready};
+
+use super::fd::check;
+use super::kevent::{self, Kevent, Selected};
+use super::knote::{self, Change, Filter, Places, Then, Watch};
+use super::poll::Copied;
+use super::{RawEvent, WakeFd};
+use crate::sys::Driver;
+use crate::table::{Index, Key};
+
+pub(crate) struct Kqueue {
+    queue: OwnedFd,
+    wake: Wake,
+    watches: Mutex<HashMap<RawFd, Watch>>,
+}
+
+/// What ends a wait.
+enum Wake {
+    /// A user event.
+    User,
+    /// For systems without: NetBSD before 10, OpenBSD before 7.8.
+    Pipe(WakeFd),
+}
+
+/// What a poller keeps from wait to wait.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    kevents: Vec<Kevent>,
+    places: Places,
+    pub(super) poll: Copied,
+}
+
+/// The user event that wakes; no descriptor has this number.
+const WAKE: usize = usize::MAX;
+
+impl Kqueue {
+    fn watches(&self) -> MutexGuard<'_, HashMap<RawFd, Watch>> {
+        self.watches.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Makes changes to one source; returns what the system said to each.
+    fn change(&self, fd: RawFd, mark: u32, changes: &[Change]) -> io::Result<Vec<c_int>> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut kevents: Vec<Kevent> = changes
+            .iter()
+            .map(|&change| encode(fd, mark, change))
+            .collect();
+        // A user event is not set off by being added.
+        let triggered = changes
+            .iter()
+            .any(|change| matches!(change, Change::Add(Filter::Broken, _)));
+        if triggered {
+            kevents.push(Kevent::new(ident(fd), kevent::USER.triggered(), 0, mark));
+        }
+        kevent::change(self.queue.as_fd(), &mut kevents)?;
+        let receipts = kevents.iter().take(changes.len());
+        Ok(receipts.map(Kevent::error).collect())
+    }
+
+    /// Puts `new` in place of `old`; if that fails, `old` stands as it did.
+    fn install(&self, fd: RawFd, old: Option<&Watch>, mut new: Watch) -> io::Result<Watch> {
+        let Err(error) = self.try_install(fd, old, &mut new) else {
+            return Ok(new);
+        };
+        // Nobody is to hear of a second error; the first one says what is wrong.
+        let _second = match old {
+            Some(old) => self.change(fd, old.mark(), &old.restore(&new)).is_err(),
+            None => self.change(fd, 0, &new.end()).is_err(),
+        };
+        Err(error)
+    }
+
+    fn try_install(&self, fd: RawFd, old: Option<&Watch>, new: &mut Watch) -> io::Result<()> {
+        let mark = new.mark();
+        let changes = new.replace(old);
+        let receipts = self.change(fd, mark, &changes)?;
+        let mut refused = None;
+        let mut broken = false;
+        for (change, error) in changes.into_iter().zip(receipts) {
+            match change {
+                Change::Add(..) if error == 0 => {}
+                Change::Add(Filter::Write, _) if is_broken(fd, error) => broken = true,
+                // A source that is watched for its ends need not have both.
+                Change::Add(filter, how) if how.ends => {
+                    new.remove(filter);
+                    refused = refused.or(Some(error));
+                }
+                Change::Add(..) => return Err(io::Error::from_raw_os_error(error)),
+                // The filter is gone, or went with the descriptor.
+                Change::Delete(_) | Change::Disable(_) => {}
+            }
+        }
+        if broken {
+            let stand_in = new.break_off();
+            let add: Vec<Change> = stand_in
+                .map(|(filter, how)| Change::Add(filter, how))
+                .into_iter()
+                .collect();
+            let refused = self
+                .change(fd, mark, &add)?
+                .into_iter()
+                .any(|error| error != 0);
+            if refused {
+                return Err(io::Error::from_raw_os_error(libc::EPIPE));
+            }
+        }
+        match refused {
+            Some(error) if new.filters().next().is_none() => {
+                Err(io::Error::from_raw_os_error(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells whether the system still watches what it was told to, by having it look again.
+    fn stands(&self, fd: RawFd, watch: &Watch) -> io::Result<bool> {
+        let mut renewed: Vec<Kevent> = watch
+            .filters()
+            .filter(|(filter, _)| *filter != Filter::Broken)
+            .map(|(filter, how)| Kevent::new(ident(fd), select(filter, how.ends), 0, watch.mark()))
+            .collect();
+        if renewed.is_empty() {
+            return Ok(true);
+        }
+        kevent::change(self.queue.as_fd(), &mut renewed)?;
+        Ok(renewed.iter().any(|receipt| receipt.error() == 0))
+    }
+
+    /// What an event is about: the filter; nothing if it is a wake.
+    fn filter(&self, event: &Kevent) -> Option<Filter> {
+        if event.is_of(kevent::USER) {
+            return (event.ident() != WAKE).then_some(Filter::Broken);
+        }
+        match &self.wake {
+            Wake::Pipe(pipe) if event.ident() == ident(pipe.as_fd().as_raw_fd()) => {
+                // Whoever set the handle did so after its change, which is seen from here on; and
+                // a full pipe would have no edges any more.
+                pipe.clear();
+                None
+            }
+            _ if event.is_of(kevent::READ) => Some(Filter::Read),
+            _ if event.is_of(kevent::WRITE) => Some(Filter::Write),
+            _ => Some(Filter::Except),
+        }
+    }
+
+    /// Joins what the filters reported into events.
+    fn harvest(&self, scratch: &mut Scratch, events: &mut Vec<RawEvent>) {
+        let Scratch {
+            kevents, places, ..
+        } = scratch;
+        places.begin();
+        let mut watches = None;
+        let mut changes = Vec::new();
+        for kevent in kevents.iter() {
+            let Some(filter) = self.filter(kevent) else {
+                continue;
+            };
+            let Ok(fd) = RawFd::try_from(kevent.ident()) else {
+                continue;
+            };
+            let Some(index) = Index::of_descriptor(fd) else {
+                continue;
+            };
+            let (key, tracked) = knote::read_mark(index, kevent.mark());
+            let mut ready = knote::readiness(filter, kevent.is_eof(), kevent.note());
+            if kevent.is_eof() && !ready.is_hup() && is_hung_up(fd, filter) {
+                ready |= Ready::HUP;
+            }
+            let place = places.find(kevent.ident());
+            let place = place.filter(|&place| events[place].key() == key);
+            if tracked {
+                let watches = watches.get_or_insert_with(|| self.watches());
+                // One of another key is of the past, and dropped with its event.
+                let watch = watches.get_mut(&fd).filter(|watch| watch.key == key);
+                let Some(watch) = watch else { continue };
+                let (reported, then) = watch.report(filter, ready, place.is_some());
+                if reported.is_empty() {
+                    continue;
+                }
+                ready = reported;
+                follow_up(fd, filter, watch, then, &mut changes);
+            }
+            match place {
+                Some(place) => {
+                    let merged = knote::merge(events[place].readiness(), ready);
+                    events[place] = RawEvent::new(key, merged);
+                }
+                None => {
+                    places.put(kevent.ident(), events.len());
+                    events.push(RawEvent::new(key, ready));
+                }
+            }
+        }
+        if !changes.is_empty() {
+            // What fails here is a source that was closed meanwhile.
+            let _closed = kevent::change(self.queue.as_fd(), &mut changes).is_err();
+        }
+        drop(watches);
+    }
+}
+
+impl Driver for Kqueue {
+    const EMULATES_EDGES: bool = false;
+
+    fn new() -> io::Result<Kqueue> {
+        let queue = kevent::kqueue()?;
+        let mut user = [Kevent::new(
+            WAKE,
+            kevent::USER,
+            kevent::ADD | kevent::CLEAR,
+            0,
+        )];
+        kevent::change(queue.as_fd(), &mut user)?;
+        let wake = if user[0].error() == 0 {
+            Wake::User
+        } else {
+            let pipe = WakeFd::new()?;
+            let reader = ident(pipe.as_fd().as_raw_fd());
+            let add = kevent::ADD | kevent::CLEAR;
+            let mut read = [Kevent::new(reader, kevent::READ, add, 0)];
+            kevent::change(queue.as_fd(), &mut read)?;
+            if read[0].error() != 0 {
+                return Err(io::Error::from_raw_os_error(read[0].error()));
+            }
+            Wake::Pipe(pipe)
+        };
+        Ok(Kqueue {
+            queue,
+            wake,
+            watches: Mutex::default(),
+        })
+    }
+
+    fn register(
+        &self,
+        fd: RawFd,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()> {
+        let mut watches = self.watches();
+        let old = watches.remove(&fd);
+        if let Some(old) = old.as_ref().filter(|_| !adopt) {
+            let stands = self.stands(fd, old);
+            if !matches!(stands, Ok(false)) {
+                watches.insert(fd, old.clone());
+                return stands.and(Err(io::ErrorKind::AlreadyExists.into()));
+            }
+        }
+        let new = Watch::new(key, interest, opts, kevent::EXCEPT.is_some());
+        let new = self.install(fd, old.as_ref(), new)?;
+        watches.insert(fd, new);
+        Ok(())
+    }
+
+    fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        let mut watches = self.watches();
+        let Some(watch) = watches.get_mut(&fd) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let new = Watch::new(key, interest, opts, kevent::EXCEPT.is_some());
+        *watch = self.install(fd, Some(watch), new)?;
+        Ok(())
+    }
+
+    fn deregister(&self, fd: RawFd, _key: Key) -> io::Result<()> {
+        let mut watches = self.watches();
+        let Some(watch) = watches.remove(&fd) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let receipts = self.change(fd, watch.mark(), &watch.end())?;
+        let error = receipts
+            .into_iter()
+            .find(|error| *error != 0 && *error != libc::ENOENT);
+        error.map_or(Ok(()), |error| Err(io::Error::from_raw_os_error(error)))
+    }
+
+    fn forget(&self, fd: RawFd, _key: Key) {
+        let mut watches = self.watches();
+        let Some(watch) = watches.remove(&fd) else {
+            return;
+        };
+        // A user event is not the descriptor's, and does not go with it.
+        if !kevent::FORGETS_CLOSED || watch.has(Filter::Broken) {
+            // Nobody is left to hear of an error.
+            let _gone = self.change(fd, watch.mark(), &watch.end()).is_err();
+        }
+    }
+
+    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready) -> bool {
+        // The kernel has edges of its own.
+        false
+    }
+
+    fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, timeout)?;
+        self.harvest(scratch, events);
+        Ok(())
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        match &self.wake {
+            Wake::User => {
+                let mut trigger = [Kevent::new(WAKE, kevent::USER.triggered(), 0, 0)];
+                kevent::change(self.queue.as_fd(), &mut trigger)?;
+                match trigger[0].error() {
+                    0 => Ok(()),
+                    error => Err(io::Error::from_raw_os_error(error)),
+                }
+            }
+            Wake::Pipe(pipe) => pipe.set(),
+        }
+    }
+}
+
+impl AsFd for Kqueue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.as_fd()
+    }
+}
+
+fn ident(fd: RawFd) -> usize {
+    // A negative number is the system's to refuse.
+    fd as usize
+}
+
+fn select(filter: Filter, ends: bool) -> Selected {
+    let selected = match filter {
+        Filter::Read => kevent::READ,
+        Filter::Write => kevent::WRITE,
+        // Not planned where there is none.
+        Filter::Except => return kevent::EXCEPT.unwrap_or(kevent::READ),
+        Filter::Broken => return kevent::USER,
+    };
+    if ends {
+        selected.without_data()
+    } else {
+        selected
+    }
+}
+
+fn encode(fd: RawFd, mark: u32, change: Change) -> Kevent {
+    let (filter, ends, flags) = match change {
+        Change::Add(filter, how) => {
+            let clear = if how.clear { kevent::CLEAR } else { 0 };
+            let dispatch = if how.dispatch { kevent::DISPATCH } else { 0 };
+            (filter, how.ends, kevent::ADD | clear | dispatch)
+        }
+        Change::Disable(filter) => (filter, false, kevent::DISABLE),
+        Change::Delete(filter) => (filter, false, kevent::DELETE),
+    };
+    Kevent::new(ident(fd), select(filter, ends), flags, mark)
+}
+
+/// Adds what a report makes necessary to `changes`.
+fn follow_up(fd: RawFd, filter: Filter, watch: &Watch, then: Then, changes: &mut Vec<Kevent>) {
+    let mark = watch.mark();
+    match then {
+        Then::Nothing => {}
+        Then::Again(how) => {
+            changes.push(encode(fd, mark, Change::Add(filter, how)));
+            if filter == Filter::Broken {
+                changes.push(Kevent::new(ident(fd), kevent::USER.triggered(), 0, mark));
+            }
+        }
+        Then::Silence => {
+            let filters = watch.filters().map(|(filter, _)| filter);
+            changes.extend(filters.map(|filter| encode(fd, mark, Change::Disable(filter))));
+        }
+    }
+}
+
+/// Tells whether `EVFILT_WRITE` was refused because nobody reads: `EPIPE`, but NetBSD gives the
+/// error of a descriptor that is not open.
+fn is_broken(fd: RawFd, error: c_int) -> bool {
+    // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
+    let is_open = || check(unsafe { libc::fcntl(fd, libc::F_GETFD) }).is_ok();
+    error == libc::EPIPE || error == libc::EBADF && is_open()
+}
+
+/// Tells whether a source of which one end is closed is closed altogether.
+///
+/// By now the number may be another source's; then the event is out of date, and dropped.
+fn is_hung_up(fd: RawFd, closed: Filter) -> bool {
+    let other = match closed {
+        Filter::Read => libc::POLLOUT,
+        _ => libc::POLLIN,
+    };
+    let mut pollfd = libc::pollfd {
+        fd,
+        events: other,
+        revents: 0,
+    };
+    // What is no socket has one end alone.
+    if !is_socket(fd) {
+        return true;
+    }
+    // SAFETY: the structure is one, and is borrowed for the call.
+    let asked = check(unsafe { libc::poll(&mut pollfd, 1, 0) });
+    asked.is_ok() && pollfd.revents & libc::POLLHUP != 0
+}
+
+fn is_socket(fd: RawFd) -> bool {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: there is room for the structure; the kernel checks the descriptor.
+    if check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) }).is_err() {
+        return true;
+    }
+    // SAFETY: the call has succeeded, and has written all of it.
+    let stat = unsafe { stat.assume_init() };
+    stat.st_mode & libc::S_IFMT == libc::S_IFSOCK
+}
