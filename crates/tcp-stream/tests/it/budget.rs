@@ -1,0 +1,300 @@
+//! The budget: how many system calls an operation costs on Linux, counted by strace(1).
+//!
+//! The test runs itself under strace. Each operation stands between two marks, attempts to open a
+//! file that does not exist, which show up in the trace.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, process};
+
+use selector::{Events, Poll, PollOpt, Ready, Waker};
+use tcp_stream::TcpStream;
+
+use crate::support::{STREAM, listener, wait};
+
+const TRACED: &str = "READYWIRE_TRACED";
+const MARK: &str = "/readywire-budget/";
+
+#[test]
+fn operations_cost_the_system_calls_they_may() {
+    if env::var_os(TRACED).is_some() {
+        return operations();
+    }
+    let trace = env::temp_dir().join(format!("readywire-budget-{}", process::id()));
+    let status = Command::new("strace")
+        // Memory is the allocator's business.
+        .args([
+            "-f",
+            "-qq",
+            "-e",
+            "trace=!mmap,munmap,mremap,mprotect,madvise,brk",
+        ])
+        .args(["-e", "signal=none", "-o"])
+        .arg(&trace)
+        .arg(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "budget::operations_cost_the_system_calls_they_may",
+        ])
+        .args(["--nocapture", "--test-threads=1"])
+        .env(TRACED, "yes")
+        .status()
+        .expect("strace runs: this test needs it");
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::remove_file(&trace).unwrap();
+    assert!(status.success(), "{status}\n{text}");
+
+    let spent = calls(&text);
+    let mut wrong = Vec::new();
+    for (operation, budget) in BUDGET {
+        match spent.get(*operation) {
+            Some(spent) if spent == budget => {}
+            spent => wrong.push(format!("{operation}: {spent:?}, may cost {budget:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let known: Vec<_> = BUDGET.iter().map(|(operation, _)| *operation).collect();
+    let unknown = spent.keys().find(|operation| !known.contains(operation));
+    assert_eq!(unknown, None, "measured, but without a budget");
+}
+
+/// What each operation may cost, in order.
+const BUDGET: &[(&str, &[&str])] = &[
+    ("connect", &["socket", "connect"]),
+    ("finish_connect", &["getpeername"]),
+    ("finish_connect again", &[]),
+    ("finish_connect in progress", &["getpeername", "recvfrom"]),
+    ("register", &["epoll_ctl"]),
+    ("reregister", &["epoll_ctl"]),
+    ("deregister", &["epoll_ctl"]),
+    ("drop registered", &["close"]),
+    ("drop", &["close"]),
+    ("poll zero", &["epoll_wait"]),
+    ("poll 1 ms", &["epoll_wait"]),
+    ("poll 100 us", &["epoll_pwait2"]),
+    ("poll for ever", &["epoll_wait"]),
+    ("wake while awake", &[]),
+    ("poll after wake", &["epoll_wait"]),
+    ("wake a sleeper", &["write"]),
+    ("wake again while pending", &[]),
+    ("drain a wake", &[]),
+    ("write", &["sendto"]),
+    ("write_bufs", &["sendmsg"]),
+    ("peek", &["recvfrom"]),
+    ("read", &["recvfrom"]),
+    ("read would block", &["recvfrom"]),
+    ("read_bufs", &["readv"]),
+    ("take_error", &["getsockopt"]),
+    ("local_addr", &["getsockname"]),
+    ("peer_addr", &["getpeername"]),
+    ("try_clone", &["fcntl"]),
+    ("shutdown", &["shutdown"]),
+    ("nodelay", &["getsockopt"]),
+    ("set_nodelay", &["setsockopt"]),
+    ("recv_buffer_size", &["getsockopt"]),
+    ("set_recv_buffer_size", &["setsockopt"]),
+    ("send_buffer_size", &["getsockopt"]),
+    ("set_send_buffer_size", &["setsockopt"]),
+    ("ttl", &["getsockopt"]),
+    ("set_ttl", &["setsockopt"]),
+    ("linger", &["getsockopt"]),
+    ("set_linger", &["setsockopt"]),
+    ("keepalive off", &["getsockopt"]),
+    ("set_keepalive off", &["setsockopt"]),
+    // Two options of the system in one step: the old value first, to be put back if need be.
+    ("set_keepalive", &["getsockopt", "setsockopt", "setsockopt"]),
+    ("keepalive", &["getsockopt", "getsockopt"]),
+    ("keepalive_interval", &["getsockopt"]),
+    ("set_keepalive_interval", &["setsockopt"]),
+    ("keepalive_retries", &["getsockopt"]),
+    ("set_keepalive_retries", &["setsockopt"]),
+    ("user_timeout", &["getsockopt"]),
+    ("set_user_timeout", &["setsockopt"]),
+    ("quickack", &["getsockopt"]),
+    ("set_quickack", &["setsockopt"]),
+    ("notsent_lowat", &["getsockopt"]),
+    ("set_notsent_lowat", &["setsockopt"]),
+    ("congestion", &["getsockopt"]),
+    ("info", &["getsockopt"]),
+];
+
+/// The calls between each pair of marks, by the operation that the first one names.
+fn calls(trace: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut spent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // What each thread is measuring.
+    let mut current: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in trace.lines() {
+        let (thread, line) = line.split_once(char::is_whitespace).unwrap_or_default();
+        let line = line.trim_start();
+        if let Some((_, mark)) = line.split_once(MARK) {
+            let (mark, _) = mark.split_once('"').unwrap();
+            if mark == "end" {
+                current.remove(thread);
+            } else {
+                current.insert(thread, mark);
+                spent.insert(mark, Vec::new());
+            }
+        } else if let Some(operation) = current.get(thread) {
+            // A call that is resumed was counted when it began.
+            let call = line.split_once('(').filter(|_| !line.starts_with('<'));
+            if let Some((call, _)) = call.filter(|_| !is_check_of_std(operation, line)) {
+                spent.entry(operation).or_default().push(call);
+            }
+        }
+    }
+    spent
+}
+
+/// With debug assertions, the standard library looks whether a descriptor is open before it closes
+/// it.
+fn is_check_of_std(operation: &str, line: &str) -> bool {
+    cfg!(debug_assertions) && operation.starts_with("drop") && line.contains("F_GETFD")
+}
+
+/// Puts a mark into the trace.
+fn mark(name: &str) {
+    File::open(format!("{MARK}{name}")).expect_err("there is no such file");
+}
+
+/// Runs one operation between marks.
+fn measure<R>(name: &str, operation: impl FnOnce() -> R) -> R {
+    mark(name);
+    let result = operation();
+    mark("end");
+    result
+}
+
+fn operations() {
+    let (listener, address) = listener();
+    let poll = Poll::new().unwrap();
+    let mut events = Events::with_capacity(16);
+
+    let stream = measure("connect", || TcpStream::connect(&address)).unwrap();
+    wait(&stream, Ready::WRITABLE);
+    measure("finish_connect", || stream.finish_connect()).unwrap();
+    measure("finish_connect again", || stream.finish_connect()).unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    let hole = testkit::blackhole();
+    let stuck = TcpStream::connect(&hole.address).unwrap();
+    measure("finish_connect in progress", || stuck.finish_connect()).unwrap_err();
+
+    // The first registration of a range of numbers makes room for them, after a look whether there
+    // is such a descriptor.
+    poll.register(&stuck, STREAM, Ready::empty(), PollOpt::EDGE)
+        .unwrap();
+    poll.deregister(&stuck).unwrap();
+    let interest = Ready::READABLE | Ready::WRITABLE;
+    measure("register", || {
+        poll.register(&stream, STREAM, interest, PollOpt::EDGE)
+    })
+    .unwrap();
+    measure("reregister", || {
+        poll.reregister(&stream, STREAM, interest, PollOpt::LEVEL)
+    })
+    .unwrap();
+    let mut poll_for = |name, timeout| {
+        measure(name, || poll.poll(&mut events, timeout)).unwrap();
+    };
+    poll_for("poll zero", Some(Duration::ZERO));
+    poll_for("poll 1 ms", Some(Duration::from_millis(1)));
+    poll_for("poll 100 us", Some(Duration::from_micros(100)));
+    poll_for("poll for ever", None);
+    measure("deregister", || poll.deregister(&stream)).unwrap();
+
+    let waker = Waker::new(&poll, STREAM).unwrap();
+    measure("wake while awake", || waker.wake()).unwrap();
+    poll_for("poll after wake", None);
+    let sleeper = testkit::spawn(move || {
+        let mut events = Events::with_capacity(16);
+        poll.poll(&mut events, None).unwrap();
+        let woken = measure("drain a wake", || events.iter().count());
+        assert_eq!(woken, 1);
+        poll
+    });
+    sleeper.wait_until_asleep();
+    measure("wake a sleeper", || waker.wake()).unwrap();
+    let poll = sleeper.join();
+    waker.wake().unwrap();
+    measure("wake again while pending", || waker.wake()).unwrap();
+
+    measure("write", || (&stream).write(b"x")).unwrap();
+    let bufs = [IoSlice::new(b"x"), IoSlice::new(b"y")];
+    measure("write_bufs", || stream.write_bufs(&bufs)).unwrap();
+    peer.write_all(b"data").unwrap();
+    wait(&stream, Ready::READABLE);
+    let mut buf = [0; 2];
+    measure("peek", || stream.peek(&mut buf)).unwrap();
+    measure("read", || (&stream).read(&mut buf)).unwrap();
+    measure("read_bufs", || {
+        stream.read_bufs(&mut [IoSliceMut::new(&mut buf)])
+    })
+    .unwrap();
+    measure("read would block", || (&stream).read(&mut buf)).unwrap_err();
+
+    measure("take_error", || stream.take_error()).unwrap();
+    measure("local_addr", || stream.local_addr()).unwrap();
+    measure("peer_addr", || stream.peer_addr()).unwrap();
+    options(&stream);
+
+    let other = TcpStream::connect(&address).unwrap();
+    measure("drop", || drop(other));
+    let other = TcpStream::connect(&address).unwrap();
+    // Options and addresses do not count as duplicating it.
+    options_leave_it_sole(&other);
+    poll.register(&other, STREAM, interest, PollOpt::EDGE)
+        .unwrap();
+    measure("drop registered", || drop(other));
+    let clone = measure("try_clone", || stream.try_clone()).unwrap();
+    measure("shutdown", || clone.shutdown(Shutdown::Write)).unwrap();
+}
+
+fn options(stream: &TcpStream) {
+    let second = Duration::from_secs(1);
+    measure("nodelay", || stream.nodelay()).unwrap();
+    measure("set_nodelay", || stream.set_nodelay(true)).unwrap();
+    measure("recv_buffer_size", || stream.recv_buffer_size()).unwrap();
+    measure("set_recv_buffer_size", || {
+        stream.set_recv_buffer_size(40_000)
+    })
+    .unwrap();
+    measure("send_buffer_size", || stream.send_buffer_size()).unwrap();
+    measure("set_send_buffer_size", || {
+        stream.set_send_buffer_size(40_000)
+    })
+    .unwrap();
+    measure("ttl", || stream.ttl()).unwrap();
+    measure("set_ttl", || stream.set_ttl(9)).unwrap();
+    measure("linger", || stream.linger()).unwrap();
+    measure("set_linger", || stream.set_linger(None)).unwrap();
+    measure("keepalive off", || stream.keepalive()).unwrap();
+    measure("set_keepalive off", || stream.set_keepalive(None)).unwrap();
+    measure("set_keepalive", || stream.set_keepalive(Some(second))).unwrap();
+    measure("keepalive", || stream.keepalive()).unwrap();
+    measure("keepalive_interval", || stream.keepalive_interval()).unwrap();
+    measure("set_keepalive_interval", || {
+        stream.set_keepalive_interval(second)
+    })
+    .unwrap();
+    measure("keepalive_retries", || stream.keepalive_retries()).unwrap();
+    measure("set_keepalive_retries", || stream.set_keepalive_retries(2)).unwrap();
+    measure("user_timeout", || stream.user_timeout()).unwrap();
+    measure("set_user_timeout", || stream.set_user_timeout(None)).unwrap();
+    measure("quickack", || stream.quickack()).unwrap();
+    measure("set_quickack", || stream.set_quickack(true)).unwrap();
+    measure("notsent_lowat", || stream.notsent_lowat()).unwrap();
+    measure("set_notsent_lowat", || stream.set_notsent_lowat(1)).unwrap();
+    measure("congestion", || stream.congestion()).unwrap();
+    measure("info", || stream.info()).unwrap();
+}
+
+fn options_leave_it_sole(stream: &TcpStream) {
+    wait(stream, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.peer_addr().unwrap();
+    assert!(!format!("{stream:?}").is_empty());
+}

@@ -1,0 +1,260 @@
+//! Connecting, and what is told of it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{self, SocketAddr};
+
+use selector::{Backend, Events, Poll, PollOpt, Ready};
+use socket2::{Domain, Socket, Type};
+use tcp_stream::TcpStream;
+use testkit::{blackhole, expect_readiness, expect_silence, refused_address};
+
+use crate::support::{STREAM, fails, listener, pair, wait};
+
+testkit::on_each_backend! {
+    a_connection_is_reported_and_confirmed,
+    a_refused_connection_is_reported_and_told_every_time,
+    a_connection_without_an_answer_stays_in_progress_until_there_is_one,
+}
+
+fn a_connection_is_reported_and_confirmed(backend: Backend) {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = net::TcpListener::bind(address).unwrap();
+        let stream = TcpStream::connect(&listener.local_addr().unwrap()).unwrap();
+        let poll = Poll::with_backend(backend).unwrap();
+        let mut events = Events::with_capacity(4);
+        poll.register(&stream, STREAM, Ready::WRITABLE, PollOpt::EDGE)
+            .unwrap();
+        let seen = expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+        assert_eq!(seen, Ready::WRITABLE);
+
+        stream.finish_connect().unwrap();
+        stream.finish_connect().unwrap();
+        assert!(stream.take_error().unwrap().is_none());
+        let (peer, from) = listener.accept().unwrap();
+        assert_eq!(stream.local_addr().unwrap(), from);
+        assert_eq!(stream.peer_addr().unwrap(), peer.local_addr().unwrap());
+    }
+}
+
+fn a_refused_connection_is_reported_and_told_every_time(backend: Backend) {
+    let stream = refused();
+    let poll = Poll::with_backend(backend).unwrap();
+    let mut events = Events::with_capacity(4);
+    poll.register(&stream, STREAM, Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+
+    let first = fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    let second = fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    assert!(first.raw_os_error().is_some());
+    assert_eq!(first.raw_os_error(), second.raw_os_error());
+
+    let taken = stream.take_error().unwrap().expect("it is still owed");
+    assert_eq!(taken.raw_os_error(), first.raw_os_error());
+    assert!(stream.take_error().unwrap().is_none(), "told only once");
+    fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+}
+
+fn a_connection_without_an_answer_stays_in_progress_until_there_is_one(backend: Backend) {
+    let mut hole = blackhole();
+    let stream = TcpStream::connect(&hole.address).unwrap();
+    let poll = Poll::with_backend(backend).unwrap();
+    let mut events = Events::with_capacity(4);
+    poll.register(&stream, STREAM, Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+
+    for _ in 0..2 {
+        fails(stream.finish_connect(), ErrorKind::WouldBlock);
+        assert!(stream.take_error().unwrap().is_none());
+        expect_silence(&poll, &mut events);
+    }
+    fails(stream.peer_addr(), ErrorKind::NotConnected);
+    assert!(stream.local_addr().unwrap().ip().is_loopback());
+
+    let _accepted = hole.open();
+    expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+}
+
+/// A connection attempt that is refused in a moment.
+fn refused() -> TcpStream {
+    TcpStream::connect(&refused_address()).unwrap()
+}
+
+/// One that was.
+fn was_refused() -> TcpStream {
+    let stream = refused();
+    wait(&stream, Ready::WRITABLE);
+    stream
+}
+
+#[test]
+fn an_error_that_take_error_met_first_is_still_the_outcome() {
+    let stream = was_refused();
+    let taken = stream.take_error().unwrap().expect("the refusal");
+    assert_eq!(taken.kind(), ErrorKind::ConnectionRefused);
+    for _ in 0..2 {
+        let told = fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+        assert_eq!(told.raw_os_error(), taken.raw_os_error());
+        assert!(stream.take_error().unwrap().is_none());
+    }
+}
+
+#[test]
+fn an_error_that_a_read_or_a_write_met_first_is_still_the_outcome() {
+    type Operation = fn(&TcpStream) -> std::io::Result<usize>;
+    let operations: [(&str, Operation); 5] = [
+        ("read", |mut stream| stream.read(&mut [0])),
+        ("peek", |stream| stream.peek(&mut [0])),
+        ("read_bufs", |stream| {
+            stream.read_bufs(&mut [std::io::IoSliceMut::new(&mut [0])])
+        }),
+        ("write", |mut stream| stream.write(b"x")),
+        ("write_bufs", |stream| {
+            stream.write_bufs(&[std::io::IoSlice::new(b"x")])
+        }),
+    ];
+    for (name, operation) in operations {
+        println!("{name}:");
+        let stream = was_refused();
+        let met = operation(&stream).unwrap_err();
+        for _ in 0..2 {
+            let told = fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+            // Where the operation leaves the error pending, the outcome is the pending one.
+            if met.kind() == ErrorKind::ConnectionRefused {
+                assert_eq!(told.raw_os_error(), met.raw_os_error());
+            }
+        }
+        // What follows a refusal does not become the outcome.
+        let _after = (operation(&stream), operation(&stream));
+        fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn the_outcome_of_a_connection_stays_when_it_breaks() {
+    let (listener, address) = listener();
+    let stream = TcpStream::connect(&address).unwrap();
+    wait(&stream, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+    testkit::reset(listener.accept().unwrap().0);
+    wait(&stream, Ready::READABLE);
+    fails((&stream).read(&mut [0]), ErrorKind::ConnectionReset);
+    stream.finish_connect().unwrap();
+}
+
+#[test]
+fn a_connection_that_was_reset_before_it_was_asked_for_has_failed() {
+    let (listener, address) = listener();
+    let stream = TcpStream::connect(&address).unwrap();
+    testkit::reset(listener.accept().unwrap().0);
+    wait(&stream, Ready::READABLE);
+    fails(stream.finish_connect(), ErrorKind::ConnectionReset);
+    let taken = stream.take_error().unwrap().expect("the reset");
+    assert_eq!(taken.kind(), ErrorKind::ConnectionReset);
+    fails(stream.finish_connect(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn threads_that_ask_at_once_hear_the_same() {
+    for _ in 0..100 {
+        let stream = std::sync::Arc::new(was_refused());
+        let taker = std::sync::Arc::clone(&stream);
+        let taker = testkit::spawn(move || taker.take_error().unwrap());
+        fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+        let taken = taker.join().or(stream.take_error().unwrap());
+        assert_eq!(
+            taken.map(|taken| taken.kind()),
+            Some(ErrorKind::ConnectionRefused)
+        );
+        assert!(stream.take_error().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_clone_starts_from_what_is_known() {
+    let stream = was_refused();
+    fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    let clone = stream.try_clone().unwrap();
+    fails(clone.finish_connect(), ErrorKind::ConnectionRefused);
+    assert!(clone.take_error().unwrap().is_none());
+    assert!(stream.take_error().unwrap().is_some());
+}
+
+/// What a socket answers that was never told to connect: only Windows does not tell it from one
+/// on its way.
+const NEVER_CONNECTED: ErrorKind = if cfg!(windows) {
+    ErrorKind::WouldBlock
+} else {
+    ErrorKind::NotConnected
+};
+
+fn socket() -> Socket {
+    Socket::new(Domain::IPV4, Type::STREAM, None).unwrap()
+}
+
+#[test]
+fn a_socket_that_never_connected_can_still_be_connected() {
+    let stream = TcpStream::from_stream(socket().into()).unwrap();
+    for _ in 0..2 {
+        fails(stream.finish_connect(), NEVER_CONNECTED);
+    }
+    fails(stream.peer_addr(), ErrorKind::NotConnected);
+    let (_listener, address) = listener();
+    let stream = TcpStream::connect_stream(stream.into(), &address).unwrap();
+    wait(&stream, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+}
+
+#[test]
+fn a_socket_made_and_configured_by_the_caller_is_connected() {
+    let (listener, address) = listener();
+    let socket = socket();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    sockopt::NODELAY.set(&socket, true).unwrap();
+    let own = socket.local_addr().unwrap().as_socket().unwrap();
+
+    let stream = TcpStream::connect_stream(socket.into(), &address).unwrap();
+    wait(&stream, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+    assert_eq!(stream.local_addr().unwrap(), own);
+    assert!(stream.nodelay().unwrap());
+    // It would block for ever otherwise.
+    fails((&stream).read(&mut [0]), ErrorKind::WouldBlock);
+    assert_eq!(listener.accept().unwrap().1, own);
+}
+
+#[test]
+fn a_stream_of_std_is_made_non_blocking() {
+    let (_listener, address) = listener();
+    type Conversion = fn(net::TcpStream) -> std::io::Result<TcpStream>;
+    let conversions: [Conversion; 3] = [
+        TcpStream::from_stream,
+        TcpStream::from_std,
+        TcpStream::try_from,
+    ];
+    for conversion in conversions {
+        let stream = conversion(net::TcpStream::connect(address).unwrap()).unwrap();
+        fails((&stream).read(&mut [0]), ErrorKind::WouldBlock);
+        stream.finish_connect().unwrap();
+    }
+}
+
+#[test]
+fn connecting_what_is_connected_is_refused() {
+    let (stream, peer) = pair();
+    let error = TcpStream::connect_stream(stream.into(), &peer.local_addr().unwrap()).unwrap_err();
+    assert!(error.raw_os_error().is_some());
+    // The socket is gone.
+    let stream = TcpStream::from_stream(peer).unwrap();
+    wait(&stream, Ready::READABLE);
+    assert_eq!((&stream).read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn an_address_of_another_family_is_refused() {
+    let address = "[::1]:1".parse().unwrap();
+    let error = TcpStream::connect_stream(socket().into(), &address).unwrap_err();
+    assert!(error.raw_os_error().is_some());
+}

@@ -1,0 +1,83 @@
+//! Connecting with the first write.
+
+use std::ffi::c_int;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+
+use selector::{Backend, Events, Poll, PollOpt, Ready};
+use socket2::{Domain, Socket, Type};
+use tcp_stream::TcpStream;
+use testkit::expect_readiness;
+
+use crate::support::{STREAM, fails, insist, listener};
+
+testkit::on_each_backend! { the_first_write_connects }
+
+/// Whether this system lets clients use it, as it does out of the box.
+fn allowed() -> bool {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").unwrap();
+    setting.trim().parse::<u32>().unwrap() & 1 != 0
+}
+
+/// A stream that connects with its first write though it has not met the server before.
+fn deferred(address: &std::net::SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    sockopt::FASTOPEN_CONNECT.set(&socket, true).unwrap();
+    let on: c_int = 1;
+    // SAFETY: pointer and length are of one live integer.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_FASTOPEN_NO_COOKIE,
+            (&raw const on).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    TcpStream::connect_stream(socket.into(), address).unwrap()
+}
+
+fn the_first_write_connects(backend: Backend) {
+    let (listener, address) = listener();
+    if !allowed() {
+        let error = TcpStream::connect_fast_open(&address).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
+        return;
+    }
+    let mut stream = deferred(&address);
+    assert!(stream.fast_open_connect().unwrap());
+    let poll = Poll::with_backend(backend).unwrap();
+    let mut events = Events::with_capacity(4);
+    poll.register(&stream, STREAM, Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+    fails(stream.finish_connect(), ErrorKind::WouldBlock);
+
+    assert_eq!(stream.write(b"hello").unwrap(), 5);
+    expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+    stream.finish_connect().unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    let mut buf = [0; 5];
+    peer.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"hello");
+}
+
+#[test]
+fn a_server_never_met_is_connected_at_once() {
+    let (listener, address) = listener();
+    if !allowed() {
+        assert!(TcpStream::connect_fast_open(&address).is_err());
+        return;
+    }
+    let stream = TcpStream::connect_fast_open(&address).unwrap();
+    let n = insist(&stream, Ready::WRITABLE, |mut stream| {
+        stream.write(b"hello")
+    });
+    assert_eq!(n.unwrap(), 5);
+    let (mut peer, _) = listener.accept().unwrap();
+    let mut buf = [0; 5];
+    peer.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"hello");
+    stream.finish_connect().unwrap();
+}
