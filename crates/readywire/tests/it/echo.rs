@@ -1,0 +1,434 @@
+//! The example `echo` as a process, with itself and with others.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use selector::Backend;
+use testkit::DEADLINE;
+
+/// A small run: what is tested is that it is right, not how fast it is.
+const SMALL: &[&str] = &[
+    "--connections",
+    "20",
+    "--bytes",
+    "2MiB",
+    "--message",
+    "3KiB",
+];
+
+/// The example, which `cargo test` builds beside the tests.
+fn echo() -> Command {
+    let tests = env::current_exe().expect("the path of this program");
+    let profile = tests.ancestors().nth(2).expect("a profile's folder");
+    let path: PathBuf = [profile.as_os_str(), "examples".as_ref(), "echo".as_ref()]
+        .iter()
+        .collect();
+    let path = path.with_extension(env::consts::EXE_EXTENSION);
+    assert!(
+        path.exists(),
+        "{}: run `cargo build -p readywire --example echo`",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.stdin(Stdio::null());
+    command
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> Output {
+    let output = command.output().expect("start the program");
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[track_caller]
+fn succeeds(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(output.status.success(), "{}", output.status);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Expects the exit code 1 and returns the error.
+#[track_caller]
+fn fails(command: &mut Command) -> String {
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// A process that is killed at the latest when its test is over.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        self.0.kill().expect("kill the process");
+        self.0.wait().expect("wait for the process");
+    }
+}
+
+/// The example as a server.
+struct Server {
+    process: Process,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(backend: Backend) -> Server {
+        let mut command = echo();
+        command.args(["--listen", "127.0.0.1:0", "--backend", &backend.to_string()]);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start the server");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let process = Process(child);
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the first line");
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .expect("an address");
+        Server {
+            process,
+            output,
+            address: address.parse().expect("an address"),
+        }
+    }
+}
+
+/// An echo server of std, which `spoil`s what it sends back from a position on.
+fn spoiled(mut spoil: impl FnMut(u64, &mut [u8]) -> io::Result<()> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    testkit::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        let mut buffer = [0; 1000];
+        let mut position = 0;
+        loop {
+            let n = stream.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(());
+            }
+            let data = &mut buffer[..n];
+            spoil(position, data)?;
+            position += n as u64;
+            stream.write_all(data)?;
+        }
+    });
+    address
+}
+
+fn one_client(address: SocketAddr) -> Command {
+    let mut command = echo();
+    command.args([
+        "--connections",
+        "1",
+        "--bytes",
+        "100KiB",
+        "--connect",
+        &address.to_string(),
+    ]);
+    command
+}
+
+testkit::on_each_backend! {
+    both_sides_in_one_process,
+    two_processes,
+    messages_larger_than_any_buffer,
+}
+
+fn both_sides_in_one_process(backend: Backend) {
+    let summary = succeeds(echo().args(SMALL).args(["--backend", &backend.to_string()]));
+    for line in [
+        "connections  20, all closed in order",
+        "bytes        2.00 MiB, all came back right",
+        // 12 connections have 104,858 bytes, 8 have 104,857: 35 messages each.
+        "messages     700 of 3.00 KiB",
+        "served       20 connections, 2.00 MiB sent back, 0 lost",
+    ] {
+        assert!(summary.contains(line), "no {line:?}");
+    }
+    assert!(summary.contains(&format!("backend {backend},")));
+    assert!(summary.contains("throughput") && summary.contains("p50") && summary.contains("p99"));
+}
+
+fn two_processes(backend: Backend) {
+    let server = Server::start(backend);
+    for _ in 0..2 {
+        let mut clients = echo();
+        clients.args([
+            "--connect",
+            &server.address.to_string(),
+            "--backend",
+            &backend.to_string(),
+        ]);
+        assert!(succeeds(clients.args(SMALL)).contains("20, all closed in order"));
+    }
+}
+
+fn messages_larger_than_any_buffer(backend: Backend) {
+    let summary = succeeds(echo().args([
+        "--connections",
+        "2",
+        "--bytes",
+        "48MiB",
+        "--message",
+        "24MiB",
+        "--backend",
+        &backend.to_string(),
+    ]));
+    assert!(summary.contains("messages     2 of 24.00 MiB"));
+}
+
+#[test]
+fn connections_without_a_byte_are_in_order_too() {
+    let summary = succeeds(echo().args(["--connections", "5", "--bytes", "3"]));
+    assert!(summary.contains("connections  5, all closed in order"));
+    assert!(summary.contains("messages     3 of"));
+}
+
+#[test]
+fn a_wrong_byte_is_an_error() {
+    let address = spoiled(|position, data| {
+        let wrong = 50_000_u64.checked_sub(position).map(|at| at as usize);
+        if let Some(byte) = wrong.and_then(|at| data.get_mut(at)) {
+            *byte ^= 0x20;
+        }
+        Ok(())
+    });
+    let error = fails(&mut one_client(address));
+    assert!(error.contains("connection 0 to") && error.contains("wrong byte at 50000: 0x"));
+}
+
+#[test]
+fn a_byte_that_is_left_out_is_an_error() {
+    let address = spoiled(|position, data| {
+        if position == 0 {
+            data.copy_within(10.., 9);
+        }
+        Ok(())
+    });
+    assert!(fails(&mut one_client(address)).contains("wrong byte at 9: 0x"));
+}
+
+#[test]
+fn a_lost_connection_is_an_error() {
+    let address = spoiled(|position, _| match position {
+        0..20_000 => Ok(()),
+        _ => Err(ErrorKind::Other.into()),
+    });
+    let error = fails(&mut one_client(address));
+    assert!(
+        error.contains("lost after ") && error.contains("of 102400 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_server_that_never_answers_is_an_error() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let error = fails(one_client(address).args(["--patience", "1"]));
+    assert!(error.contains("nothing has happened for 1 s, 1 connections are unfinished"));
+}
+
+#[test]
+fn nobody_there_is_an_error() {
+    let error = fails(&mut one_client(testkit::refused_address()));
+    assert!(error.contains("cannot connect"));
+}
+
+#[test]
+fn arguments_are_explained_and_checked() {
+    let help = succeeds(echo().arg("--help"));
+    for option in [
+        "--listen",
+        "--connect",
+        "--backend",
+        "--connections",
+        "--bytes",
+        "--message",
+        "--patience",
+    ] {
+        assert!(help.contains(option), "{option}");
+    }
+    for wrong in [
+        ["--bytes", "many"],
+        ["--message", "0"],
+        ["--connections", "0"],
+        ["--backend", "none"],
+        ["--connect", "nowhere"],
+    ] {
+        assert_eq!(run(echo().args(wrong)).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_client_that_is_cut_off_does_not_end_the_server() {
+    let server = Server::start(Backend::available()[0]);
+    let connect = || TcpStream::connect(server.address).expect("connect");
+    for _ in 0..3 {
+        let mut rude = connect();
+        rude.write_all(&[1; 100_000]).expect("write");
+        drop(rude); // with data unread: the server's side is reset
+    }
+    let mut polite = connect();
+    polite.write_all(b"still there?").expect("write");
+    polite.shutdown(Shutdown::Write).expect("shutdown");
+    polite.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+    let mut answer = String::new();
+    polite.read_to_string(&mut answer).expect("the echo");
+    assert_eq!(answer, "still there?");
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_ends_a_server_with_its_summary() {
+        let mut server = Server::start(Backend::available()[0]);
+        succeeds(&mut one_client(server.address));
+        let kill = format!("kill -INT {}", server.process.0.id());
+        succeeds(Command::new("sh").args(["-c", &kill]));
+        let mut summary = String::new();
+        server
+            .output
+            .read_to_string(&mut summary)
+            .expect("the summary");
+        assert!(summary.contains("served       1 connections, 100.00 KiB sent back, 0 lost"));
+        assert!(server.process.0.wait().expect("the end").success());
+    }
+
+    #[test]
+    fn too_few_descriptors_are_explained() {
+        let program = echo().get_program().to_owned();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n 60; exec \"$0\""]).arg(program);
+        let error = fails(&mut shell);
+        assert!(error.contains("no descriptor is left") && error.contains("ulimit -n"));
+    }
+
+    #[test]
+    fn a_server_short_of_descriptors_serves_in_turn() {
+        let program = echo().get_program().to_owned();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n 16; exec \"$0\" --listen 127.0.0.1:0"])
+            .arg(program);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start the server");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let _process = Process(child);
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the first line");
+        let address = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .expect("an address");
+        let summary = succeeds(echo().args(SMALL).args(["--connect", address]));
+        assert!(summary.contains("20, all closed in order"));
+    }
+
+    /// A tool that is not part of every system.
+    fn tool(name: &str) -> Option<Command> {
+        let paths = env::var_os("PATH")?;
+        let found = env::split_paths(&paths).any(|path| path.join(name).exists());
+        if !found {
+            println!("{name} is not on this machine");
+        }
+        found.then(|| Command::new(name))
+    }
+
+    #[test]
+    fn clients_work_against_socat() {
+        let Some(mut socat) = tool("socat") else {
+            return;
+        };
+        socat.args([
+            "-d",
+            "-d",
+            "TCP-LISTEN:0,fork,bind=127.0.0.1,backlog=64",
+            "EXEC:cat",
+        ]);
+        let mut child = socat.stderr(Stdio::piped()).spawn().expect("start socat");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let _process = Process(child);
+        let mut line = String::new();
+        while !line.contains("listening on") {
+            line.clear();
+            assert_ne!(
+                log.read_line(&mut line).expect("socat's log"),
+                0,
+                "socat ended"
+            );
+        }
+        let address = line
+            .split_whitespace()
+            .last()
+            .expect("an address")
+            .to_owned();
+        // Its children write to the same pipe.
+        testkit::spawn(move || io::copy(&mut log, &mut io::sink()));
+        let mut clients = echo();
+        clients.args([
+            "--connections",
+            "8",
+            "--bytes",
+            "1MiB",
+            "--connect",
+            &address,
+        ]);
+        assert!(succeeds(&mut clients).contains("8, all closed in order"));
+    }
+
+    #[test]
+    fn the_server_works_for_socat_and_nc() {
+        let server = Server::start(Backend::available()[0]);
+        let (host, port) = (
+            server.address.ip().to_string(),
+            server.address.port().to_string(),
+        );
+        if let Some(mut socat) = tool("socat") {
+            socat.args(["-t", "30", "-", &format!("TCP:{host}:{port}")]);
+            assert_eq!(answer(&mut socat), "hello, echo");
+        }
+        if let Some(mut nc) = tool("nc") {
+            // With -N it says that it is done; without, -q says how long it stays (traditional nc).
+            let help = nc.arg("-h").output().expect("start nc");
+            let text = String::from_utf8_lossy(&help.stderr).into_owned();
+            let last: &[&str] = if text.contains("[-46CDdFhklN") {
+                &["-N"]
+            } else {
+                &["-q", "1"]
+            };
+            assert_eq!(
+                answer(Command::new("nc").args(last).args([&host, &port])),
+                "hello, echo"
+            );
+        }
+    }
+
+    fn answer(command: &mut Command) -> String {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start the program");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(b"hello, echo").expect("write");
+        drop(input);
+        let output = child.wait_with_output().expect("its output");
+        String::from_utf8(output.stdout).expect("text")
+    }
+}

@@ -1,0 +1,5 @@
+//! The facade as its users see it: programs in its names, and the example as a process.
+
+mod echo;
+mod mio_06;
+mod program;

@@ -1,0 +1,34 @@
+//! The program that readywire was asked to run.
+
+use std::error::Error;
+use std::io;
+use std::net::TcpListener;
+
+#[test]
+fn the_first_program_runs() -> Result<(), Box<dyn Error>> {
+    // If the address is taken, somebody listens there as well.
+    let _listener = match TcpListener::bind("127.0.0.1:34254") {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+        listener => Some(listener?),
+    };
+    let events = program()?;
+    let writable: Vec<_> = events.iter().map(|event| event.is_writable()).collect();
+    assert_eq!(writable, [true]);
+    Ok(())
+}
+
+fn program() -> Result<readywire::Events, Box<dyn Error>> {
+    use readywire::net::TcpStream;
+    use readywire::{Events, Poll, PollOpt, Ready, Token};
+    use std::time::Duration;
+
+    let stream = TcpStream::connect(&"127.0.0.1:34254".parse()?)?;
+    let poll = Poll::new()?;
+    let mut events = Events::with_capacity(128);
+    poll.register(&stream, Token(0), Ready::writable(), PollOpt::edge())?;
+    poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+
+    // Beyond the program: the stream is kept, for its event to be read.
+    std::mem::forget(stream);
+    Ok(events)
+}
