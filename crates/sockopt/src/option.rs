@@ -108,7 +108,7 @@ impl Value for String {
 
 impl sealed::Show for String {
     fn show(&self) -> String {
-        self.clone()
+        format!("{self:?}")
     }
 }
 

@@ -36,7 +36,7 @@ macro_rules! id {
 
 /// Defines options, and gathers them for the table and the catalogue.
 ///
-/// `on (…) { … }` gives the options that one set of systems has: `(unix, windows)` is all of them.
+/// `on (…) { … }` gives the options that one set of systems has; `(unix, windows)` is all.
 macro_rules! options {
     ($(on $systems:tt {$(
         $(#[$attribute:meta])*

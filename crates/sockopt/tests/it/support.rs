@@ -55,6 +55,13 @@ pub(crate) fn keepalive_has_times() -> bool {
     false
 }
 
+/// Whether the system is one that qemu-user plays: it hands on the options it knows, refuses some
+/// others, and takes the rest of TCP for an `int`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_emulated() -> bool {
+    raw_bytes(&tcp(), sys::IPPROTO_TCP, sys::TCP_INFO).map_or(true, |bytes| bytes.len() == 4)
+}
+
 #[track_caller]
 pub(crate) fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a TCP socket")
