@@ -42,7 +42,7 @@ pub(super) enum Change {
 }
 
 /// A source, as kqueue watches it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) key: Key,
     interest: Ready,
@@ -205,13 +205,22 @@ pub(super) fn readiness(filter: Filter, eof: bool, error: u32) -> Ready {
         // A closed end may come along with it, and then there need not be anything urgent.
         Filter::Except if eof => return Ready::READ_CLOSED,
         Filter::Except => return Ready::PRIORITY,
-        Filter::Broken => return Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP,
+        Filter::Broken => return Ready::WRITABLE | Ready::WRITE_CLOSED | only_end(filter),
     };
     match (eof, error) {
         (false, _) => ready,
         (true, 0) => ready | closed,
         // What ends a connection with an error closes both its ends.
         (true, _) => ready | Ready::READ_CLOSED | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR,
+    }
+}
+
+/// What it means beside that the end which closed is the only one, as that of a pipe: what was
+/// written to it is lost.
+pub(super) fn only_end(closed: Filter) -> Ready {
+    match closed {
+        Filter::Write | Filter::Broken => Ready::HUP | Ready::ERROR,
+        Filter::Read | Filter::Except => Ready::HUP,
     }
 }
 
@@ -289,7 +298,8 @@ mod tests {
     #[test]
     fn interests_become_filters() {
         let both = Ready::READABLE | Ready::WRITABLE;
-        let table: &[(Ready, PollOpt, &[(Filter, How)])] = &[
+        type Row<'a> = (Ready, PollOpt, &'a [(Filter, How)]);
+        let table: &[Row<'_>] = &[
             (Ready::READABLE, PollOpt::LEVEL, &[(Read, LEVEL)]),
             (Ready::WRITABLE, PollOpt::EDGE, &[(Write, EDGE)]),
             (both, PollOpt::ONESHOT, &[(Read, ONCE), (Write, ONCE)]),
@@ -368,13 +378,15 @@ mod tests {
                 Broken,
                 false,
                 0,
-                Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP,
+                Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR,
             ),
         ];
         for (filter, eof, error, expected) in table {
             let ready = readiness(filter, eof, error);
             assert_eq!(ready, expected, "{filter:?} {eof} {error}");
         }
+        assert_eq!(only_end(Read), Ready::HUP);
+        assert_eq!(only_end(Write), Ready::HUP | Ready::ERROR);
     }
 
     #[test]
@@ -401,8 +413,8 @@ mod tests {
             (&edge_read, Some(&read), &[Delete(Read), Add(Read, EDGE)]),
             (&edge_read, Some(&ends), &[Add(Read, EDGE), Delete(Write)]),
         ];
-        for (row, &(new, old, expected)) in table.iter().enumerate() {
-            assert_eq!(new.replace(old), expected, "row {row}");
+        for &(new, old, expected) in table {
+            assert_eq!(new.replace(old), expected, "{old:?} -> {new:?}");
         }
     }
 
@@ -432,7 +444,7 @@ mod tests {
                 let key = key(generation);
                 let mark = Watch::new(key, interest, opts, true).mark();
                 let read = read_mark(key.index, mark);
-                assert!(read == (key, tracked), "{generation} {interest:?} {opts:?}");
+                assert_eq!(read, (key, tracked), "{interest:?} {opts:?}");
             }
         }
     }

@@ -186,8 +186,8 @@ impl Kqueue {
             };
             let (key, tracked) = knote::read_mark(index, kevent.mark());
             let mut ready = knote::readiness(filter, kevent.is_eof(), kevent.note());
-            if kevent.is_eof() && !ready.is_hup() && is_hung_up(fd, filter) {
-                ready |= Ready::HUP;
+            if kevent.is_eof() && !ready.is_hup() {
+                ready |= further(fd, filter);
             }
             let place = places.find(kevent.ident());
             let place = place.filter(|&place| events[place].key() == key);
@@ -408,26 +408,29 @@ fn is_broken(fd: RawFd, error: c_int) -> bool {
     error == libc::EPIPE || error == libc::EBADF && is_open()
 }
 
-/// Tells whether a source of which one end is closed is closed altogether.
+/// What is to be said of a source beside that one of its ends is closed.
 ///
 /// By now the number may be another source's; then the event is out of date, and dropped.
-fn is_hung_up(fd: RawFd, closed: Filter) -> bool {
-    let other = match closed {
-        Filter::Read => libc::POLLOUT,
-        _ => libc::POLLIN,
-    };
+fn further(fd: RawFd, closed: Filter) -> Ready {
+    if !is_socket(fd) {
+        return knote::only_end(closed);
+    }
+    // Asked for the open end alone: macOS calls an end that is closed a hang-up of the whole.
     let mut pollfd = libc::pollfd {
         fd,
-        events: other,
+        events: match closed {
+            Filter::Read => libc::POLLOUT,
+            _ => libc::POLLIN,
+        },
         revents: 0,
     };
-    // What is no socket has one end alone.
-    if !is_socket(fd) {
-        return true;
-    }
     // SAFETY: the structure is one, and is borrowed for the call.
     let asked = check(unsafe { libc::poll(&mut pollfd, 1, 0) });
-    asked.is_ok() && pollfd.revents & libc::POLLHUP != 0
+    if asked.is_ok() && pollfd.revents & libc::POLLHUP != 0 {
+        Ready::HUP
+    } else {
+        Ready::empty()
+    }
 }
 
 fn is_socket(fd: RawFd) -> bool {
