@@ -22,7 +22,10 @@ thread_local! {
 ///     assert_eq!(Poll::with_backend(backend).unwrap().backend(), backend);
 /// }
 /// ```
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(readywire_libkqueue),
+))]
 #[macro_export]
 macro_rules! on_each_backend {
     ($($test:ident),* $(,)?) => {
@@ -32,6 +35,7 @@ macro_rules! on_each_backend {
 
 /// Makes tests of functions that take a [`Backend`](selector::Backend): one test for each backend.
 #[cfg(any(
+    readywire_libkqueue,
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "netbsd",
