@@ -102,6 +102,10 @@ impl Attempt {
             return Ok(past.error.map(io::Error::from_raw_os_error));
         }
         let taken = sockopt::take_error(stream)?;
+        let code = taken.as_ref().and_then(io::Error::raw_os_error);
+        if os::ERRORS_STAY && code == past.error {
+            return Ok(None);
+        }
         past.note(taken.as_ref());
         Ok(taken)
     }

@@ -6,10 +6,10 @@
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub(crate) use self::unix::{MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+        pub(crate) use self::unix::{ERRORS_STAY, MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
     } else if #[cfg(windows)] {
         mod windows;
-        pub(crate) use self::windows::{MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+        pub(crate) use self::windows::{ERRORS_STAY, MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
     } else {
         compile_error!("readywire needs the sockets of a Unix or of Windows");
     }

@@ -63,6 +63,9 @@ pub(crate) fn send_vectored(stream: &net::TcpStream, bufs: &[IoSlice<'_>]) -> io
     SockRef::from(stream).send_vectored_with_flags(bufs, SEND_FLAGS)
 }
 
+/// Whether an error that was taken out of a socket may be told again.
+pub(crate) const ERRORS_STAY: bool = false;
+
 /// Tells whether a connection attempt that returned `error` goes on by itself.
 pub(crate) fn in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))

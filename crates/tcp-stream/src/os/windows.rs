@@ -38,6 +38,10 @@ pub(crate) fn send_vectored(
     stream.write_vectored(bufs)
 }
 
+/// Whether an error that was taken out of a socket may be told again: SO_ERROR is not cleared by
+/// every implementation of Windows.
+pub(crate) const ERRORS_STAY: bool = true;
+
 /// Tells whether a connection attempt that returned `error` goes on by itself.
 pub(crate) fn in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
