@@ -1,11 +1,13 @@
 //! Helpers of the tests of readywire.
 //!
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
-//! are waited for under a deadline, tests in a process of their own, descriptors counted. Helpers
-//! panic at their caller's line and say what they saw. No test lives here, and no wait for the
-//! clock: silence is proved by a later event ([`Sentinel`]).
+//! are waited for under a deadline, tests in a process of their own, descriptors and system calls
+//! counted. Helpers panic at their caller's line and say what they saw. No test lives here, and no
+//! wait for the clock: silence is proved by a later event ([`Sentinel`]).
 
 mod backends;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod budget;
 mod random;
 mod sockets;
 mod tasks;
@@ -14,6 +16,8 @@ mod unix;
 mod wait;
 
 pub use crate::backends::{Test, all_backends};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use crate::budget::{expect_calls, measure};
 pub use crate::random::Random;
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,

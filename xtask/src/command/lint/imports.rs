@@ -10,14 +10,22 @@ use xshell::{Shell, cmd};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("token-ready", &[]),
     ("sockopt", &[]),
+    ("socket-calls", &[]),
+    ("socket-calls", &[]),
     ("selector", &["token-ready"]),
-    ("tcp-stream", &["token-ready", "selector", "sockopt"]),
+    ("tcp-stream", BELOW_SOCKETS),
     (
         "tcp-listener",
-        &["token-ready", "selector", "sockopt", "tcp-stream"],
+        &[
+            "token-ready",
+            "selector",
+            "sockopt",
+            "socket-calls",
+            "tcp-stream",
+        ],
     ),
-    ("udp-socket", &["token-ready", "selector", "sockopt"]),
-    ("unix-socket", &["token-ready", "selector", "sockopt"]),
+    ("udp-socket", BELOW_SOCKETS),
+    ("unix-socket", BELOW_SOCKETS),
     (
         "readywire",
         &[
@@ -28,12 +36,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "tcp-listener",
             "udp-socket",
             "unix-socket",
+            "unix-pipe",
         ],
     ),
     ("testkit", &["token-ready", "selector"]),
     ("benches", &["readywire"]),
     ("xtask", &[]),
 ];
+
+const BELOW_SOCKETS: &[&str] = &["token-ready", "selector", "sockopt", "socket-calls"];
 
 /// The package that the tests of every other may use.
 const TEST_HELPERS: &str = "testkit";

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod bufs;
+mod os;
+mod socket;
+
+pub use crate::bufs::span;
+pub use crate::os::{MAX_BUFS, silence};
+pub use crate::socket::{
+    Received, accept, accept_blocking, connecting, recv_from_vectored, send, send_to,
+    send_vectored, socket,
+};

@@ -1,0 +1,15 @@
+//! What differs by system. Nothing outside this folder names one.
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub use self::unix::{MAX_BUFS, silence};
+        pub(crate) use self::unix::{SEND_FLAGS, accept, accept_blocking, connecting, socket};
+    } else if #[cfg(windows)] {
+        mod windows;
+        pub use self::windows::{MAX_BUFS, silence};
+        pub(crate) use self::windows::{SEND_FLAGS, accept, accept_blocking, connecting, socket};
+    } else {
+        compile_error!("readywire needs the sockets of a Unix or of Windows");
+    }
+}

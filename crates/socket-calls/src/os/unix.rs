@@ -1,0 +1,140 @@
+//! Unix: flags go with the call where the system takes them, and are set right after it where not.
+
+use std::ffi::c_int;
+use std::io;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+        target_os = "illumos",
+        target_os = "fuchsia",
+    ))] {
+        use std::os::fd::{AsRawFd, FromRawFd};
+
+        use socket2::SockAddrStorage;
+
+        pub(crate) fn socket(
+            domain: Domain,
+            kind: Type,
+            protocol: Option<Protocol>,
+        ) -> io::Result<Socket> {
+            Socket::new_raw(domain, kind.nonblocking().cloexec(), protocol)
+        }
+
+        pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+            accept4(listener, libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+        }
+
+        /// Here the flags of the listener are not handed down.
+        pub(crate) fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+            accept4(listener, libc::SOCK_CLOEXEC)
+        }
+
+        fn accept4(listener: &Socket, flags: c_int) -> io::Result<(Socket, SockAddr)> {
+            let init = |storage: *mut SockAddrStorage, len: *mut _| {
+                let listener = listener.as_raw_fd();
+                // SAFETY: the descriptor is borrowed, hence open; `storage` has room for the
+                // address of any socket, and `len` says how much.
+                let fd = unsafe { libc::accept4(listener, storage.cast(), len, flags) };
+                if fd == -1 {
+                    return Err(io::Error::last_os_error());
+                }
+                // SAFETY: the descriptor has just been made and nobody else knows it.
+                Ok(unsafe { Socket::from_raw_fd(fd) })
+            };
+            // SAFETY: on success the call has written an address, and its length into `len`.
+            unsafe { SockAddr::try_init(init) }
+        }
+    } else {
+        pub(crate) fn socket(
+            domain: Domain,
+            kind: Type,
+            protocol: Option<Protocol>,
+        ) -> io::Result<Socket> {
+            let socket = Socket::new(domain, kind, protocol)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        }
+
+        pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+            accept_as(listener, true)
+        }
+
+        pub(crate) fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+            accept_as(listener, false)
+        }
+
+        fn accept_as(listener: &Socket, nonblocking: bool) -> io::Result<(Socket, SockAddr)> {
+            let (socket, address) = listener.accept()?;
+            // Some systems hand down the listener's flag, others do not.
+            socket.set_nonblocking(nonblocking)?;
+            silence_accepted(&socket);
+            Ok((socket, address))
+        }
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(target_vendor = "apple")] {
+        /// Keeps writes to `socket` from raising SIGPIPE where that is set once for a socket
+        /// (`SO_NOSIGPIPE`); elsewhere each call says so itself, and this does nothing.
+        ///
+        /// # Errors
+        /// What `setsockopt(2)` says; some systems refuse it for a stream that is closed already.
+        ///
+        /// # Examples
+        /// ```
+        /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        /// socket_calls::silence(&socket2::SockRef::from(&socket))?;
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        #[doc(alias = "SO_NOSIGPIPE")]
+        pub fn silence(socket: &Socket) -> io::Result<()> {
+            socket.set_nosigpipe(true)
+        }
+
+        /// As `silence`, for a connection that may be over already: nothing is written to it then.
+        fn silence_accepted(socket: &Socket) {
+            let _over = silence(socket).is_err();
+        }
+
+        pub(crate) const SEND_FLAGS: c_int = 0;
+    } else {
+        /// Keeps writes to `socket` from raising SIGPIPE where that is set once for a socket
+        /// (`SO_NOSIGPIPE`); elsewhere each call says so itself, and this does nothing.
+        ///
+        /// # Errors
+        /// What `setsockopt(2)` says; some systems refuse it for a stream that is closed already.
+        ///
+        /// # Examples
+        /// ```
+        /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        /// socket_calls::silence(&socket2::SockRef::from(&socket))?;
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        #[doc(alias = "SO_NOSIGPIPE")]
+        pub fn silence(_socket: &Socket) -> io::Result<()> {
+            Ok(())
+        }
+
+        #[allow(dead_code, reason = "where accept4 is, there is nothing to silence")]
+        fn silence_accepted(_socket: &Socket) {}
+
+        pub(crate) const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL;
+    }
+}
+
+/// The most buffers one call takes: `IOV_MAX`, the same on every system we know.
+#[doc(alias = "IOV_MAX")]
+pub const MAX_BUFS: usize = 1024;
+
+pub(crate) fn connecting(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
+}

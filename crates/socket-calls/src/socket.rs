@@ -1,0 +1,193 @@
+//! The calls, as every system has them.
+
+use std::io::{self, IoSlice, IoSliceMut};
+
+use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, Socket, Type};
+
+use crate::os;
+
+/// Makes a non-blocking, close-on-exec socket (`socket(2)`).
+///
+/// # Errors
+/// What the system says, for example that the process has too many open descriptors. Nothing is
+/// left open then.
+///
+/// # Platform-specific behaviour
+/// One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of their
+/// own. On Windows it is child processes that do not inherit the socket.
+///
+/// # Examples
+/// ```
+/// use socket2::{Domain, Protocol, Type};
+///
+/// let socket = socket_calls::socket(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+/// # #[cfg(unix)]
+/// assert!(socket.nonblocking()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias("SOCK_NONBLOCK", "SOCK_CLOEXEC"))]
+pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    os::socket(domain, kind, protocol)
+}
+
+/// Accepts a connection, non-blocking and close-on-exec (`accept4(2)`).
+///
+/// # Errors
+/// `WouldBlock` while there is no connection, if the listener is non-blocking; otherwise what the
+/// system says. Nothing is left open then.
+///
+/// # Platform-specific behaviour
+/// One call where there is `accept4(2)`: Linux, Android, the BSDs and illumos.
+///
+/// # Examples
+/// See the [crate](crate).
+#[doc(alias = "accept4")]
+pub fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    os::accept(listener)
+}
+
+/// Accepts a connection that blocks, whatever the listener does; close-on-exec (`accept4(2)`).
+///
+/// # Errors
+/// As with [`accept`].
+///
+/// # Platform-specific behaviour
+/// As with [`accept`].
+///
+/// # Examples
+/// ```
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// listener.set_nonblocking(true)?;
+/// let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// let (server, _) = socket_calls::accept_blocking(&socket2::SockRef::from(&listener))?;
+/// # #[cfg(unix)]
+/// assert!(!server.nonblocking()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    os::accept_blocking(listener)
+}
+
+/// Tells whether a connection attempt whose call returned `error` goes on by itself.
+///
+/// # Examples
+/// ```
+/// use std::io::{Error, ErrorKind};
+///
+/// assert!(!socket_calls::connecting(&Error::from(ErrorKind::ConnectionRefused)));
+/// ```
+#[doc(alias("EINPROGRESS", "WSAEWOULDBLOCK"))]
+pub fn connecting(error: &io::Error) -> bool {
+    os::connecting(error)
+}
+
+/// Sends without raising SIGPIPE (`send(2)` with `MSG_NOSIGNAL`).
+///
+/// # Errors
+/// What the system says: `WouldBlock`, `BrokenPipe`, `ConnectionReset`.
+///
+/// # Platform-specific behaviour
+/// On Apple's systems it takes [`silence`](crate::silence) once, which the standard library and
+/// socket2 do for the sockets they make.
+///
+/// # Examples
+/// See the [crate](crate).
+#[doc(alias = "MSG_NOSIGNAL")]
+#[inline]
+pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+    socket.send_with_flags(buf, os::SEND_FLAGS)
+}
+
+/// Sends from at most [`MAX_BUFS`](crate::MAX_BUFS) buffers without raising SIGPIPE (`sendmsg(2)`
+/// with `MSG_NOSIGNAL`); [`span`](crate::span) picks them.
+///
+/// # Errors
+/// What the system says, also that there are too many buffers.
+///
+/// # Platform-specific behaviour
+/// As with [`send`].
+///
+/// # Examples
+/// See the [crate](crate).
+#[doc(alias("sendmsg", "WSASend"))]
+#[inline]
+pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    socket.send_vectored_with_flags(bufs, os::SEND_FLAGS)
+}
+
+/// Sends a datagram to an address without raising SIGPIPE (`sendto(2)` with `MSG_NOSIGNAL`).
+///
+/// # Errors
+/// What the system says.
+///
+/// # Platform-specific behaviour
+/// As with [`send`].
+///
+/// # Examples
+/// ```
+/// use socket2::SockRef;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let own = socket.local_addr()?.into();
+/// assert_eq!(socket_calls::send_to(&SockRef::from(&socket), b"hello", &own)?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "sendto")]
+#[inline]
+pub fn send_to(socket: &Socket, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
+    socket.send_to_with_flags(buf, address, os::SEND_FLAGS)
+}
+
+/// What [`recv_from_vectored`] received.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// How many bytes of the buffers it filled.
+    pub len: usize,
+    /// The datagram was longer than the buffers; the rest is lost.
+    pub truncated: bool,
+    /// Who sent it; not an address of any kind if the sender has none.
+    pub from: SockAddr,
+}
+
+/// Receives a datagram into several buffers, each filled before the next is touched
+/// (`recvmsg(2)`).
+///
+/// # Errors
+/// What the system says; a datagram that does not fit is [truncated](Received::truncated), on
+/// Windows too.
+///
+/// # Examples
+/// ```
+/// use socket2::SockRef;
+/// use std::io::IoSliceMut;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// socket.send_to(b"headbody", socket.local_addr()?)?;
+/// let (mut head, mut body) = ([0; 4], [0; 2]);
+/// let mut bufs = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+/// let received = socket_calls::recv_from_vectored(&SockRef::from(&socket), &mut bufs)?;
+/// assert_eq!((received.len, received.truncated), (6, true));
+/// assert_eq!((&head, &body), (b"head", b"bo"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias("recvmsg", "WSARecvFrom"))]
+pub fn recv_from_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+    let (len, flags, from) = socket.recv_from_vectored(uninit(bufs))?;
+    Ok(Received {
+        len,
+        truncated: flags.is_truncated(),
+        from,
+    })
+}
+
+/// The same buffers, as socket2 takes them.
+fn uninit<'a, 'b>(bufs: &'a mut [IoSliceMut<'b>]) -> &'a mut [MaybeUninitSlice<'b>] {
+    const {
+        assert!(size_of::<IoSliceMut<'_>>() == size_of::<MaybeUninitSlice<'_>>());
+        assert!(align_of::<IoSliceMut<'_>>() == align_of::<MaybeUninitSlice<'_>>());
+    }
+    let bufs: *mut [IoSliceMut<'b>] = bufs;
+    // SAFETY: both types are the system's own descriptor of a buffer (`iovec`, `WSABUF`), and
+    // socket2 hands them on to the system, which writes bytes, never uninitialised ones.
+    unsafe { &mut *(bufs as *mut [MaybeUninitSlice<'b>]) }
+}

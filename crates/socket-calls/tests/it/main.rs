@@ -1,0 +1,3 @@
+//! What the calls promise, against the system's own word.
+
+mod calls;

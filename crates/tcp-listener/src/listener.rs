@@ -1,0 +1,398 @@
+//! The listener: making it, accepting, its options.
+
+use std::ffi::c_int;
+use std::fmt;
+use std::io;
+use std::net::{self, SocketAddr};
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use tcp_stream::TcpStream;
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::os;
+
+/// A non-blocking TCP listener, to be registered with a [`Poll`].
+///
+/// It is readable while connections wait to be accepted. No method blocks, the socket is
+/// close-on-exec, and dropping the listener ends its registration and closes the socket;
+/// connections that nobody has accepted are reset then.
+///
+/// # When `accept` fails
+/// `WouldBlock` is no failure: nobody waits, and an event will tell when somebody does. With an
+/// edge, accept until then, or the rest goes unnoticed until the next connection comes.
+///
+/// **The connection is gone.** A peer may give up while its connection waits. Some systems then
+/// report `ConnectionAborted`, others, Linux among them, still hand out the stream, whose first
+/// read says `ConnectionReset`. Linux also reports here what the network had to say of the new
+/// connection, such as `NetworkDown` or `HostUnreachable`. None of these is an error of the
+/// listener: accept again.
+///
+/// **No descriptor is left** (`EMFILE`, `ENFILE`), or no memory (`ENOBUFS`, `ENOMEM`). The
+/// connection keeps waiting. Registered for levels, the listener is reported at every poll, and a
+/// program that cannot do anything about it spins; deregister the listener, and register it again
+/// when a stream has been closed. Registered for edges it is not reported until the next
+/// connection comes, so that the program must remember to call `accept` again when it has closed
+/// something (on a backend that emulates edges the event comes at once, as a level's does).
+///
+/// Better than to let peers wait is to turn them away: keep a spare descriptor, give it up to
+/// accept the connection, close that, and take the spare again.
+///
+/// ```
+/// use std::fs::File;
+/// use std::io;
+/// use tcp_listener::TcpListener;
+///
+/// /// Accepts a connection and drops it, though there is no descriptor left but the spare.
+/// fn turn_away(listener: &TcpListener, spare: &mut Option<File>) -> io::Result<()> {
+///     *spare = None;
+///     let refused = listener.accept().map(drop);
+///     *spare = Some(File::open("/dev/null")?);
+///     refused
+/// }
+/// # #[cfg(unix)] {
+/// # let listener = TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// # let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # turn_away(&listener, &mut None)?;
+/// # }
+/// # Ok::<(), io::Error>(())
+/// ```
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use tcp_listener::TcpListener;
+///
+/// let listener = TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&listener, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// # let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     let (stream, peer) = listener.accept()?;
+///     poll.register(&stream, Token(1), Ready::READABLE, PollOpt::EDGE)?;
+///     println!("{peer} is connected");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct TcpListener {
+    io: IoSource<net::TcpListener>,
+}
+
+impl TcpListener {
+    /// Listens on `addr`, port 0 for one of the system's choice (`socket(2)`, `bind(2)`,
+    /// `listen(2)`).
+    ///
+    /// On Unix the port can be taken at once after an earlier listener has closed
+    /// (`SO_REUSEADDR`), as with the standard library's listener. The backlog, that is how many
+    /// connections may wait to be accepted, is as long as the system allows; to set another one,
+    /// or other options first, see [`from_std`](TcpListener::from_std).
+    ///
+    /// # Errors
+    /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` and whatever else the system says.
+    /// Nothing is left open then.
+    ///
+    /// # Platform-specific behaviour
+    /// The longest backlog is `net.core.somaxconn` on Linux (4,096 by default),
+    /// `kern.ipc.somaxconn` on macOS and FreeBSD (128). Whether a listener on `[::]` takes IPv4
+    /// connections too is the system's default: it does on Linux, it does not on Windows and
+    /// OpenBSD.
+    ///
+    /// # Examples
+    /// See [`TcpListener`].
+    #[doc(alias = "socket")]
+    #[doc(alias = "listen")]
+    pub fn bind(addr: &SocketAddr) -> io::Result<TcpListener> {
+        // The system cuts it at its own limit.
+        const BACKLOG: c_int = c_int::MAX;
+
+        let domain = Domain::for_address(*addr);
+        let socket = socket_calls::socket(domain, Type::STREAM, Some(Protocol::TCP))?;
+        os::reuse_address(&socket)?;
+        socket.bind(&(*addr).into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener {
+            io: IoSource::new_sole(socket.into()),
+        })
+    }
+
+    /// Takes over a listener of the standard library, and sets it to non-blocking.
+    ///
+    /// A socket of socket2, or of another crate, that was configured and listens already becomes a
+    /// listener of the standard library first: by `into()`, as below.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use socket2::{Domain, Socket, Type};
+    /// use std::net::{Ipv4Addr, SocketAddr};
+    /// use tcp_listener::TcpListener;
+    ///
+    /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    /// # #[cfg(target_os = "linux")] {
+    /// use std::time::Duration;
+    ///
+    /// sockopt::REUSE_PORT.set(&socket, true)?; // several listeners share the port
+    /// sockopt::FASTOPEN.set(&socket, 64)?; // data in the first segment
+    /// sockopt::DEFER_ACCEPT.set(&socket, Some(Duration::from_secs(3)))?; // accepted with data
+    /// # }
+    /// socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    /// socket.listen(16)?; // the backlog
+    /// let listener = TcpListener::from_std(socket.into())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "from_listener")]
+    pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        Ok(TcpListener::adopt(listener))
+    }
+
+    /// Takes over a listener as it is.
+    pub(crate) fn adopt(listener: net::TcpListener) -> TcpListener {
+        TcpListener {
+            io: IoSource::new(listener),
+        }
+    }
+
+    /// Accepts a connection, non-blocking and close-on-exec, and returns it with the address of
+    /// its other end (`accept4(2)`).
+    ///
+    /// # Errors
+    /// `WouldBlock` while no connection waits; otherwise what the system says, see
+    /// [above](TcpListener#when-accept-fails).
+    ///
+    /// # Platform-specific behaviour
+    /// One system call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by
+    /// calls of their own.
+    ///
+    /// # Examples
+    /// See [`TcpListener`].
+    #[doc(alias = "accept4")]
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, peer) = self.take(socket_calls::accept)?;
+        Ok((TcpStream::from_accepted(socket.into()), peer))
+    }
+
+    /// Accepts a connection as a stream of the standard library, which blocks (`accept4(2)`).
+    ///
+    /// [`TcpStream::from_stream`] makes the other kind of it.
+    ///
+    /// # Errors
+    /// As with [`accept`](TcpListener::accept), which does not wait for a connection either.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{Read, Write};
+    ///
+    /// # let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// # let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # client.write_all(b"hello")?;
+    /// let (mut stream, peer) = listener.accept_std()?;
+    /// let mut buf = [0; 5];
+    /// stream.read_exact(&mut buf)?; // waits
+    /// assert_eq!(&buf, b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn accept_std(&self) -> io::Result<(net::TcpStream, SocketAddr)> {
+        let (socket, peer) = self.take(socket_calls::accept_blocking)?;
+        Ok((socket.into(), peer))
+    }
+
+    /// Accepts by one of the two calls.
+    fn take(
+        &self,
+        accept: impl FnOnce(&Socket) -> io::Result<(Socket, SockAddr)>,
+    ) -> io::Result<(Socket, SocketAddr)> {
+        let (socket, peer) = self
+            .io
+            .try_io(Ready::READABLE, |listener| accept(&SockRef::from(listener)))?;
+        // BSDs leave the address out where the connection is over already.
+        let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+        Ok((socket, peer))
+    }
+
+    /// Returns the address that the listener is bound to (`getsockname(2)`), scope and flow
+    /// included.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Makes another listener on the same socket (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Each connection goes to one of them. They are sources of their own: the clone is not
+    /// registered, and can be registered anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let clone = listener.try_clone()?;
+    /// assert_eq!(clone.local_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        Ok(TcpListener::adopt(self.lend().try_clone()?))
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// assert!(listener.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = sockopt::take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE);
+        }
+        Ok(taken)
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    fn socket(&self) -> &net::TcpListener {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    pub(crate) fn lend(&self) -> &net::TcpListener {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    pub(crate) fn into_std(self) -> net::TcpListener {
+        self.io.into_inner()
+    }
+}
+
+/// # Options
+///
+/// Connections that are accepted start with the listener's. The options that are not here can be
+/// set through [`sockopt`], which takes a `&TcpListener` too.
+///
+/// ```
+/// # let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// listener.set_ttl(17)?;
+/// assert_eq!(listener.ttl()?, 17);
+///
+/// let error = listener.set_ttl(256).unwrap_err();
+/// assert_eq!(error.to_string(), "IP_TTL: 256 is outside 1..=255");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl TcpListener {
+    /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
+    /// `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    #[doc(alias = "IP_TTL")]
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        sockopt::TTL.set(self.socket(), ttl)
+    }
+
+    /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "IP_TTL")]
+    pub fn ttl(&self) -> io::Result<u32> {
+        sockopt::TTL.get(self.socket())
+    }
+
+    /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// It must be set before the socket is bound: on a socket made elsewhere, see
+    /// [`from_std`](TcpListener::from_std).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
+    /// is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        sockopt::ONLY_V6.set(self.socket(), only_v6)
+    }
+
+    /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        sockopt::ONLY_V6.get(self.socket())
+    }
+}
+
+impl Evented for TcpListener {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`TcpListener::from_std`].
+impl TryFrom<net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(listener: net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+}
+
+/// Ends the registration, if there is one. The listener stays non-blocking:
+/// [`set_nonblocking`](net::TcpListener::set_nonblocking) changes that.
+impl From<TcpListener> for net::TcpListener {
+    fn from(listener: TcpListener) -> net::TcpListener {
+        listener.into_std()
+    }
+}

@@ -1,0 +1,15 @@
+//! What differs by system: whether a port in use can be taken over, and the conversions.
+//!
+//! Nothing outside this folder names a system.
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub(crate) use self::unix::reuse_address;
+    } else if #[cfg(windows)] {
+        mod windows;
+        pub(crate) use self::windows::reuse_address;
+    } else {
+        compile_error!("readywire needs the sockets of a Unix or of Windows");
+    }
+}

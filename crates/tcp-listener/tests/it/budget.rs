@@ -1,0 +1,50 @@
+//! The budget: how many system calls an operation costs on Linux.
+
+use std::net::TcpStream as StdStream;
+
+use selector::{PollOpt, Ready};
+use tcp_listener::TcpListener;
+use testkit::measure;
+
+use crate::support::LISTENER;
+
+const BUDGET: &[(&str, &[&str])] = &[
+    ("bind", &["socket", "setsockopt", "bind", "listen"]),
+    ("accept", &["accept4"]),
+    ("accept_std", &["accept4"]),
+    ("accept would block", &["accept4"]),
+    ("local_addr", &["getsockname"]),
+    ("take_error", &["getsockopt"]),
+    ("ttl", &["getsockopt"]),
+    ("set_ttl", &["setsockopt"]),
+    ("register", &["epoll_ctl"]),
+    ("drop accepted", &["close"]),
+    ("drop registered", &["close"]),
+];
+
+#[test]
+fn operations_cost_the_system_calls_they_may() {
+    testkit::expect_calls(BUDGET, || {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = measure("bind", || TcpListener::bind(&any)).unwrap();
+        let address = measure("local_addr", || listener.local_addr()).unwrap();
+        let _clients = [(); 2].map(|()| StdStream::connect(address).unwrap());
+        let (stream, _) = measure("accept", || listener.accept()).unwrap();
+        let _std = measure("accept_std", || listener.accept_std()).unwrap();
+        measure("accept would block", || listener.accept()).unwrap_err();
+        measure("take_error", || listener.take_error()).unwrap();
+        measure("ttl", || listener.ttl()).unwrap();
+        measure("set_ttl", || listener.set_ttl(9)).unwrap();
+
+        let poll = selector::Poll::new().unwrap();
+        // The first registration makes room for the numbers.
+        poll.register(&stream, LISTENER, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        measure("register", || {
+            poll.register(&listener, LISTENER, Ready::READABLE, PollOpt::LEVEL)
+        })
+        .unwrap();
+        measure("drop accepted", || drop(stream));
+        measure("drop registered", || drop(listener));
+    });
+}

@@ -1,0 +1,10 @@
+//! The listener's behaviour, on every backend of the machine.
+
+mod accept;
+mod identity;
+mod support;
+
+#[cfg(target_os = "linux")]
+mod budget;
+#[cfg(unix)]
+mod descriptors;
