@@ -1,3 +1,4 @@
 //! Sockets that can be registered with a [`Poll`](crate::Poll).
 
+pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;

@@ -11,7 +11,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("token-ready", &[]),
     ("sockopt", &[]),
     ("socket-calls", &[]),
-    ("socket-calls", &[]),
     ("selector", &["token-ready"]),
     ("tcp-stream", BELOW_SOCKETS),
     (
@@ -26,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("udp-socket", BELOW_SOCKETS),
     ("unix-socket", BELOW_SOCKETS),
+    ("unix-pipe", &["token-ready", "selector"]),
     (
         "readywire",
         &[
