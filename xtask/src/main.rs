@@ -12,6 +12,8 @@ mod sysroot;
 mod toolchain;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser;
 use xshell::Shell;
@@ -29,8 +31,18 @@ struct Cli {
     command: Command,
 }
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not returned from here: that would add a backtrace, which tells nothing of the check.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(workspace::root());
     cli.command.run(&sh)
