@@ -1,0 +1,84 @@
+//! mio 1.
+
+use std::io;
+use std::net::{self, SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use benches::EventLoop;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+pub(crate) struct Mio {
+    poll: Poll,
+    events: Events,
+}
+
+impl EventLoop for Mio {
+    const NAME: &'static str = "mio 1";
+    type Stream = TcpStream;
+    type Source = UdpSocket;
+    type Waker = Arc<Waker>;
+
+    fn new(capacity: usize) -> io::Result<Mio> {
+        Ok(Mio {
+            poll: Poll::new()?,
+            events: Events::with_capacity(capacity),
+        })
+    }
+
+    fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(address)
+    }
+
+    fn adopt(stream: net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream::from_std(stream))
+    }
+
+    fn source(socket: UdpSocket) -> UdpSocket {
+        socket
+    }
+
+    fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(stream, Token(token), both)
+    }
+
+    fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        self.poll.registry().deregister(stream)
+    }
+
+    /// mio 1 has edges alone: the level goes into its epoll by hand.
+    #[cfg(target_os = "linux")]
+    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+        use std::os::fd::AsRawFd;
+
+        super::raw::add(
+            self.poll.as_raw_fd(),
+            source.as_raw_fd(),
+            libc::EPOLLIN,
+            token,
+        )
+        .map(|()| true)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn register_level(&mut self, _source: &mut UdpSocket, _token: usize) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn waker(&mut self, token: usize) -> io::Result<Arc<Waker>> {
+        Waker::new(self.poll.registry(), Token(token)).map(Arc::new)
+    }
+
+    fn wake(waker: &Arc<Waker>) -> io::Result<()> {
+        waker.wake()
+    }
+
+    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
+        self.poll.poll(&mut self.events, None)?;
+        for event in &self.events {
+            handle(event.token().0);
+        }
+        Ok(())
+    }
+}

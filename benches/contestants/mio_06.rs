@@ -1,0 +1,83 @@
+//! mio 0.6.
+
+use std::io;
+use std::net::{self, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use benches::EventLoop;
+use mio_06::net::TcpStream;
+use mio_06::unix::EventedFd;
+use mio_06::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
+
+pub(crate) struct Mio06 {
+    poll: Poll,
+    events: Events,
+    registrations: Vec<Registration>,
+}
+
+impl EventLoop for Mio06 {
+    const NAME: &'static str = "mio 0.6";
+    type Stream = TcpStream;
+    type Source = UdpSocket;
+    type Waker = SetReadiness;
+
+    fn new(capacity: usize) -> io::Result<Mio06> {
+        Ok(Mio06 {
+            poll: Poll::new()?,
+            events: Events::with_capacity(capacity),
+            registrations: Vec::new(),
+        })
+    }
+
+    fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(&address)
+    }
+
+    fn adopt(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_stream(stream)
+    }
+
+    fn source(socket: UdpSocket) -> UdpSocket {
+        socket
+    }
+
+    fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        let both = Ready::readable() | Ready::writable();
+        self.poll
+            .register(stream, Token(token), both, PollOpt::edge())
+    }
+
+    fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        self.poll.deregister(stream)
+    }
+
+    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+        let source = source.as_raw_fd();
+        let (token, level) = (Token(token), PollOpt::level());
+        let registered = self
+            .poll
+            .register(&EventedFd(&source), token, Ready::readable(), level);
+        registered.map(|()| true)
+    }
+
+    fn waker(&mut self, token: usize) -> io::Result<SetReadiness> {
+        let (registration, set_readiness) = Registration::new2();
+        let (token, edge) = (Token(token), PollOpt::edge());
+        self.poll
+            .register(&registration, token, Ready::readable(), edge)?;
+        self.registrations.push(registration);
+        Ok(set_readiness)
+    }
+
+    fn wake(waker: &SetReadiness) -> io::Result<()> {
+        waker.set_readiness(Ready::readable())
+    }
+
+    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
+        self.poll.poll(&mut self.events, None)?;
+        for event in &self.events {
+            handle(event.token().0);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! The contestants, a file each.
+//!
+//! Each is written as its documentation recommends. What a benchmark does not use of them is dead code
+//! there, but not here.
+
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
+mod mio;
+#[cfg(target_os = "linux")]
+mod mio_06;
+mod polling;
+#[cfg(target_os = "linux")]
+pub(crate) mod raw;
+mod readywire;
+
+pub(crate) use self::mio::Mio;
+#[cfg(target_os = "linux")]
+pub(crate) use self::mio_06::Mio06;
+pub(crate) use self::polling::Polling;
+#[cfg(target_os = "linux")]
+pub(crate) use self::raw::Raw;
+pub(crate) use self::readywire::Readywire;
+
+/// Calls a generic function for every contestant.
+macro_rules! each {
+    ($function:ident($($argument:expr),*)) => {
+        #[cfg(target_os = "linux")]
+        $function::<$crate::contestants::Raw>($($argument),*);
+        $function::<$crate::contestants::Readywire>($($argument),*);
+        $function::<$crate::contestants::Mio>($($argument),*);
+        #[cfg(target_os = "linux")]
+        $function::<$crate::contestants::Mio06>($($argument),*);
+        $function::<$crate::contestants::Polling>($($argument),*);
+    };
+}
+pub(crate) use each;
+
+/// Starts a non-blocking connect, for loops that have no streams of their own.
+fn connect(address: std::net::SocketAddr) -> std::io::Result<std::net::TcpStream> {
+    use socket2::{Domain, Socket, Type};
+
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_in_progress(&error) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
+/// Unix says that the connection is in progress, Windows that it would block.
+fn is_in_progress(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    error.kind() == std::io::ErrorKind::WouldBlock
+}
