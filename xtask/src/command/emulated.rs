@@ -1,9 +1,11 @@
 //! `cargo xtask emulated`
 
+mod musl;
+
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use crate::cross::Target;
 use crate::debian;
@@ -11,8 +13,6 @@ use crate::summary::Summary;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
 use crate::workspace;
-
-const MUSL: &str = "x86_64-unknown-linux-musl";
 
 const TARGETS: &[Target] = &[
     Target {
@@ -27,7 +27,7 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
-        triple: MUSL,
+        triple: musl::TRIPLE,
         packages: &["musl-tools", "libunwind-14-dev"],
         linker: "gcc",
         runner: None,
@@ -101,8 +101,8 @@ impl Emulated {
 
         let triples: Vec<&str> = targets.iter().map(|target| target.triple).collect();
         let sysroot = Sysroot::ensure(sh, &toolchain, Std::PLAIN, &triples)?;
-        if triples.contains(&MUSL) {
-            add_musl(sh, &sysroot)?;
+        if triples.contains(&musl::TRIPLE) {
+            musl::complete(sh, &sysroot)?;
         }
 
         let mut summary = Summary::default();
@@ -113,28 +113,4 @@ impl Emulated {
         }
         summary.finish()
     }
-}
-
-/// Puts beside the standard library what it links with on musl, where the compiler looks for it.
-fn add_musl(sh: &Shell, sysroot: &Sysroot) -> Result<()> {
-    const MUSL_LIB: &str = "/usr/lib/x86_64-linux-musl";
-    const UNWIND: &str = "/usr/lib/llvm-14/lib/libunwind.a";
-
-    let place = sh.create_dir(sysroot.lib_dir(MUSL).join("self-contained"))?;
-    for name in ["crt1.o", "Scrt1.o", "rcrt1.o", "crti.o", "crtn.o", "libc.a"] {
-        sh.copy_file(format!("{MUSL_LIB}/{name}"), &place)?;
-    }
-    for name in [
-        "crtbegin.o",
-        "crtbeginS.o",
-        "crtbeginT.o",
-        "crtend.o",
-        "crtendS.o",
-        "libgcc.a",
-    ] {
-        let file = cmd!(sh, "gcc -print-file-name={name}").quiet().read()?;
-        sh.copy_file(file, &place)?;
-    }
-    sh.copy_file(UNWIND, &place)?;
-    Ok(())
 }
