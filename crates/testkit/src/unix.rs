@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, mem, ptr};
@@ -151,7 +152,7 @@ pub fn in_child<F: FnOnce()>(body: F) {
         return body();
     }
     let program = env::current_exe().expect("the path of this program");
-    let mut child = Command::new(program)
+    let mut child = command(&program)
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, test)
         .stdin(Stdio::null())
@@ -174,6 +175,31 @@ pub fn in_child<F: FnOnce()>(body: F) {
         status.success() && output.contains("1 passed"),
         "{test} in a child: {status}\n{output}"
     );
+}
+
+/// The command line that Cargo runs programs of this system with, where an emulator plays it.
+///
+/// Under an emulator a program cannot start itself, and the system may lack what is rarely used.
+pub fn runner() -> Option<String> {
+    let processor = format!("CARGO_TARGET_{}", env::consts::ARCH.to_uppercase());
+    let system = format!("_{}_", env::consts::OS.to_uppercase());
+    env::vars()
+        .find(|(name, _)| {
+            name.starts_with(&processor) && name.contains(&system) && name.ends_with("_RUNNER")
+        })
+        .map(|(_, runner)| runner)
+}
+
+/// The command that runs a program built for this system.
+fn command(program: &Path) -> Command {
+    let runner = runner().unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(first) = words.next() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(first);
+    command.args(words).arg(program);
+    command
 }
 
 fn text(pipe: Option<impl Read>) -> String {
