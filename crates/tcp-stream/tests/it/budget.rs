@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, process};
 
@@ -19,17 +21,13 @@ use crate::support::{STREAM, listener, wait};
 const TRACED: &str = "READYWIRE_TRACED";
 const MARK: &str = "/readywire-budget/";
 
-/// Under an emulator of another processor the trace would be of the emulator's own calls.
-fn is_emulated() -> bool {
-    let processor = env::consts::ARCH.to_uppercase();
-    env::vars().any(|(name, _)| {
-        name.starts_with(&format!("CARGO_TARGET_{processor}")) && name.ends_with("_RUNNER")
-    })
-}
-
 #[test]
 fn operations_cost_the_system_calls_they_may() {
-    if env::var_os(TRACED).is_some() || is_emulated() {
+    // Under an emulator the trace would be of the emulator's own calls.
+    if testkit::runner().is_some() {
+        return;
+    }
+    if env::var_os(TRACED).is_some() {
         return operations();
     }
     let trace = env::temp_dir().join(format!("readywire-budget-{}", process::id()));
@@ -216,13 +214,18 @@ fn operations() {
     let waker = Waker::new(&poll, STREAM).unwrap();
     measure("wake while awake", || waker.wake()).unwrap();
     poll_for("poll after wake", None);
+    let polling = Arc::new(AtomicBool::new(false));
+    let about_to_poll = Arc::clone(&polling);
     let sleeper = testkit::spawn(move || {
         let mut events = Events::with_capacity(16);
+        about_to_poll.store(true, Ordering::SeqCst);
         poll.poll(&mut events, None).unwrap();
         let woken = measure("drain a wake", || events.iter().count());
         assert_eq!(woken, 1);
         poll
     });
+    // From there on it sleeps in the poll, and nowhere else.
+    testkit::until("the other polls", || polling.load(Ordering::SeqCst));
     sleeper.wait_until_asleep();
     measure("wake a sleeper", || waker.wake()).unwrap();
     let poll = sleeper.join();

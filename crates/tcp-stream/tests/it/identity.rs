@@ -159,7 +159,11 @@ mod linux {
     fn scope_and_flow_are_kept_in_addresses() {
         // The traffic class of the flow field, as it is on the wire; a label would have to be
         // asked for beforehand.
-        let flow = 0x0040_0000_u32.to_be();
+        let flow = if testkit::runner().is_some() {
+            0 // qemu-user hands no option of the flow on
+        } else {
+            0x0040_0000_u32.to_be()
+        };
         let loopback = (Ipv6Addr::LOCALHOST, 0);
         for (ip, scope) in [loopback].into_iter().chain(link_local()) {
             println!("{ip}%{scope}:");
@@ -181,7 +185,7 @@ mod linux {
                     size_of::<c_int>() as libc::socklen_t,
                 )
             };
-            assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+            assert_eq!(set == 0, flow != 0, "{}", std::io::Error::last_os_error());
             let stream = TcpStream::connect_stream(socket.into(), &address).unwrap();
             wait(&stream, Ready::WRITABLE);
             assert_eq!(stream.peer_addr().unwrap(), address);

@@ -242,6 +242,11 @@ fn notsent_lowat() {
 #[test]
 fn congestion() {
     let (stream, _peer) = pair();
+    if testkit::runner().is_some() {
+        // qemu-user takes every option of TCP for a number.
+        assert!(stream.set_congestion("cubic").is_err());
+        return;
+    }
     let before = stream.congestion().unwrap();
     assert!(!before.is_empty());
     stream.set_congestion(&before).unwrap();
@@ -296,7 +301,11 @@ mod linux {
     #[test]
     fn info_follows_the_connection() {
         let (mut stream, mut peer) = pair();
-        let info = stream.info().unwrap();
+        let info = match stream.info() {
+            Ok(info) if testkit::runner().is_none() => info,
+            // qemu-user takes every option of TCP for a number.
+            told => return assert!(testkit::runner().is_some(), "{told:?}"),
+        };
         assert_eq!(info.state, sockopt::TcpState::Established);
         stream.write_all(b"ping").unwrap();
         peer.set_nonblocking(false).unwrap();
