@@ -52,8 +52,8 @@
 //!
 //! # The crates below
 //! This crate only puts together what may as well be used alone: `token-ready` (the plain values),
-//! `selector` (`Poll` and the backends), `sockopt` (socket options, here [`sockopt`]) and
-//! `tcp-stream`.
+//! `selector` (`Poll` and the backends), `sockopt` (socket options, here [`sockopt`]), and a crate
+//! for each kind of socket, such as `tcp-stream`.
 
 pub use selector::{
     AsSource, Backend, Evented, Events, IoSource, Poll, Registration, RegistrationError,

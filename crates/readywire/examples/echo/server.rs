@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use anyhow::{Context, Result};
 use indicatif::{HumanBytes, HumanCount};
-use readywire::net::TcpStream;
-use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token};
+use readywire::net::{TcpListener, TcpStream};
+use readywire::{Events, Poll, PollOpt, Ready, Token};
 
 use crate::report::Progress;
 use crate::stop::Stop;
@@ -28,7 +28,7 @@ const EDGE: PollOpt = PollOpt::EDGE;
 
 pub(crate) struct Server {
     poll: Poll,
-    listener: IoSource<TcpListener>,
+    listener: TcpListener,
     /// False while there is no descriptor for another connection.
     accepting: bool,
     connections: Vec<Option<Connection>>,
@@ -46,11 +46,9 @@ pub(crate) struct Served {
 
 impl Server {
     pub(crate) fn new(poll: Poll, address: SocketAddr) -> Result<Server> {
-        let listener = TcpListener::bind(address)
+        let listener = TcpListener::bind(&address)
             .map_err(explain)
             .with_context(|| format!("cannot listen on {address}"))?;
-        listener.set_nonblocking(true)?;
-        let listener = IoSource::new_sole(listener);
         // Level: the listener is accepted from in batches, and what is left is reported again.
         poll.register(&listener, LISTENER, Ready::READABLE, PollOpt::level())?;
         Ok(Server {
@@ -64,7 +62,7 @@ impl Server {
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.get_sole().local_addr()
+        self.listener.local_addr()
     }
 
     /// Serves until `stop` is asked for.
@@ -93,8 +91,7 @@ impl Server {
 
     fn accept(&mut self) -> Result<()> {
         for _ in 0..ROUNDS {
-            let accepted = attempt(|| self.listener.try_io(Ready::READABLE, TcpListener::accept));
-            match accepted {
+            match attempt(|| self.listener.accept()) {
                 Ok(Some((stream, _))) => self.take_in(stream)?,
                 Ok(None) => break,
                 // The client went away while it waited in the backlog.
@@ -116,8 +113,8 @@ impl Server {
             .reregister(&self.listener, LISTENER, interest, PollOpt::level())
     }
 
-    fn take_in(&mut self, stream: std::net::TcpStream) -> Result<()> {
-        let connection = Connection::new(TcpStream::from_stream(stream)?)?;
+    fn take_in(&mut self, stream: TcpStream) -> Result<()> {
+        let connection = Connection::new(stream)?;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1

@@ -13,7 +13,7 @@ use std::time::Duration;
 use readywire as mio;
 
 use mio::event::{Event, Evented, Events, Iter};
-use mio::net::TcpStream;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
 fn same<T>(_: T, _: T) {}
@@ -170,6 +170,24 @@ fn a_stream_has_its_signatures() {
     evented::<Box<dyn Evented>>();
 }
 
+#[test]
+fn a_listener_has_its_signatures() {
+    let _: fn(&SocketAddr) -> Result<TcpListener> = TcpListener::bind;
+    let _: fn(std::net::TcpListener) -> Result<TcpListener> = TcpListener::from_std;
+    let _: fn(&TcpListener) -> Result<(TcpStream, SocketAddr)> = TcpListener::accept;
+    let _: fn(&TcpListener) -> Result<(std::net::TcpStream, SocketAddr)> = TcpListener::accept_std;
+    let _: fn(&TcpListener) -> Result<SocketAddr> = TcpListener::local_addr;
+    let _: fn(&TcpListener) -> Result<TcpListener> = TcpListener::try_clone;
+    let _: fn(&TcpListener, u32) -> Result<()> = TcpListener::set_ttl;
+    let _: fn(&TcpListener) -> Result<u32> = TcpListener::ttl;
+    let _: fn(&TcpListener, bool) -> Result<()> = TcpListener::set_only_v6;
+    let _: fn(&TcpListener) -> Result<bool> = TcpListener::only_v6;
+    let _: fn(&TcpListener) -> Result<Option<std::io::Error>> = TcpListener::take_error;
+
+    fn is<T: Debug + Evented + Send + Sync>() {}
+    is::<TcpListener>();
+}
+
 /// An echo server in the style of old code: generic sources, a level loop, `UnixReady`.
 #[test]
 fn an_old_program_runs() {
@@ -260,6 +278,7 @@ fn the_unix_parts_are_there() {
 
     fn raw<T: AsRawFd + FromRawFd + IntoRawFd>() {}
     raw::<TcpStream>();
+    raw::<TcpListener>();
     let _: fn(&Poll) -> RawFd = Poll::as_raw_fd;
 
     let (reader, writer) = std::io::pipe().unwrap();
