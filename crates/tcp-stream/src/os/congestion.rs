@@ -16,8 +16,9 @@ use crate::TcpStream;
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
-/// let name = stream.congestion()?;
-/// stream.set_congestion(&name)?;
+/// if stream.set_congestion("bbr").is_err() {
+///     println!("stays with {:?}", stream.congestion());
+/// }
 /// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -20,8 +20,9 @@ use crate::TcpStream;
 /// assert_eq!(stream.user_timeout()?, Some(Duration::from_secs(20)));
 /// stream.set_quickack(true)?;
 ///
-/// let info = stream.info()?;
-/// println!("round trip: {:?}", info.rtt);
+/// if let Ok(info) = stream.info() {
+///     println!("round trip: {:?}", info.rtt);
+/// }
 /// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```
