@@ -5,7 +5,8 @@
 //! * `server.rs`: accepting, one small state machine a connection, back-pressure, fairness;
 //! * `client.rs`: connecting many at a time, `finish_connect`, writing and reading at once, the end of a
 //!   stream in order;
-//! * `stop.rs`: ending a loop from another thread with a `Waker`.
+//! * `../support`, which the examples share: ending a loop from another thread with a `Waker`, and what
+//!   is peculiar to operating systems.
 //!
 //! All of it is edge-triggered: a socket is registered once, for both directions, and each event is a
 //! reason to try whatever the connection has to do next, until that would block.
@@ -14,7 +15,9 @@ mod client;
 mod pattern;
 mod report;
 mod server;
+#[path = "../support/stop.rs"]
 mod stop;
+#[path = "../support/system.rs"]
 mod system;
 
 use std::io;

@@ -22,8 +22,8 @@ pub(crate) fn explain(error: io::Error) -> anyhow::Error {
     let error = anyhow::Error::new(error);
     if out {
         error.context(
-            "no descriptor is left: a connection takes one on either side; \
-             raise the limit (ulimit -n) or ask for fewer --connections",
+            "no descriptor is left: every connection takes one; \
+             raise the limit (ulimit -n) or have fewer of them",
         )
     } else {
         error
