@@ -105,6 +105,7 @@ impl Test {
 }
 
 /// Takes the first segment off a path.
+#[cfg(any(unix, test))]
 pub(crate) fn without_crate(path: &str) -> &str {
     path.split_once("::").map_or(path, |(_, rest)| rest)
 }

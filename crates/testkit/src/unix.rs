@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, mem, ptr};
 
@@ -84,9 +85,8 @@ fn flags(fd: RawFd) -> Option<c_int> {
 #[track_caller]
 pub fn limit_descriptors(spare: usize) {
     // The limit is on the number a descriptor may have, and there may be gaps.
-    let open = descriptors();
     let limit = (0..)
-        .filter(|fd| !open.contains(fd))
+        .filter(|fd| flags(*fd).is_none())
         .nth(spare)
         .expect("a number that is free");
     let mut limits = libc::rlimit {
@@ -111,15 +111,32 @@ pub fn restore_sigpipe() {
     assert_ne!(before, libc::SIG_ERR, "{}", io::Error::last_os_error());
 }
 
-/// Interrupts this process with SIGALRM at an interval (`setitimer(2)`), without restarting system
+/// The thread that [`interrupt_every`] interrupts.
+static INTERRUPTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Hands the signal on to the thread that wants it, whichever one the system has chosen.
+extern "C" fn interrupt(signal: c_int) {
+    let wanted = INTERRUPTED.load(Ordering::Relaxed);
+    // SAFETY: takes nothing and touches no memory of ours; safe in a signal handler.
+    let this = unsafe { libc::pthread_self() };
+    if this as usize != wanted {
+        // SAFETY: the thread lives as long as the process has work to do, and the call is safe in
+        // a signal handler.
+        unsafe { libc::pthread_kill(wanted as libc::pthread_t, signal) };
+    }
+}
+
+/// Interrupts this thread with SIGALRM at an interval (`setitimer(2)`), without restarting system
 /// calls. Only in a process of one's own, see [`in_child`].
 #[track_caller]
 pub fn interrupt_every(interval: Duration) {
-    extern "C" fn nothing(_signal: c_int) {}
+    // SAFETY: takes nothing and touches no memory of ours.
+    let this = unsafe { libc::pthread_self() };
+    INTERRUPTED.store(this as usize, Ordering::Relaxed);
     // SAFETY: all zeroes is a valid `sigaction`: no flags, so no restart, and an empty mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
-    // SAFETY: the structure is whole, and the handler does nothing, which is safe in any context.
+    action.sa_sigaction = interrupt as extern "C" fn(c_int) as libc::sighandler_t;
+    // SAFETY: the structure is whole, and the handler does what is safe in any context.
     let handled = unsafe { libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) };
     assert_eq!(handled, 0, "{}", io::Error::last_os_error());
     let every = libc::timeval {

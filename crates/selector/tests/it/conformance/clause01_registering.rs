@@ -1,0 +1,617 @@
+//! A source stands with one `Poll` at a time, and whoever breaks the rule is told so.
+
+use std::io::{self, ErrorKind, Write};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use selector::{
+    Backend, Events, IoSource, Poll, PollOpt, Ready, Registration, RegistrationError, Token, Waker,
+};
+use testkit::{expect_events, expect_silence, spawn, tcp_pair};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    a_second_register_is_refused,
+    another_poll_is_refused,
+    what_is_not_registered_is_not_found,
+    user_space_sources_obey_the_same_rules,
+    a_refused_register_leaves_the_first_as_it_was,
+    after_deregister_another_poll_takes_the_source,
+    after_its_poll_is_gone_another_takes_the_source,
+    a_source_can_outlive_its_poll,
+    a_clone_is_a_source_of_its_own,
+    every_token_value_is_the_callers,
+    one_token_may_stand_for_several_sources,
+    contradicting_options_are_refused,
+    pointers_to_sources_are_sources,
+    a_sleeping_poller_hears_of_a_source_registered_meanwhile,
+    a_sleeping_poller_hears_of_a_source_reregistered_meanwhile,
+    threads_register_and_deregister_while_one_polls,
+}
+
+/// Checks kind and reason of a refusal.
+#[track_caller]
+pub(crate) fn refused(result: io::Result<()>, kind: ErrorKind, reason: RegistrationError) {
+    let error = result.expect_err("misuse is refused");
+    assert_eq!(error.kind(), kind, "{error:?}");
+    assert_eq!(
+        RegistrationError::from_io(&error),
+        Some(&reason),
+        "{error:?}"
+    );
+}
+
+fn a_second_register_is_refused(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for token in [Token(1), Token(2)] {
+        refused(
+            poll.register(&source, token, Ready::READABLE, PollOpt::EDGE),
+            ErrorKind::AlreadyExists,
+            RegistrationError::AlreadyRegistered,
+        );
+    }
+}
+
+fn another_poll_is_refused(backend: Backend) {
+    let (one, _) = setup(backend);
+    for &other in Backend::available() {
+        let (other, _) = setup(other);
+        let (stream, _peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        one.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        refused(
+            other.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL),
+            ErrorKind::AlreadyExists,
+            RegistrationError::OtherPoll,
+        );
+        refused(
+            other.reregister(&source, Token(1), Ready::READABLE, PollOpt::LEVEL),
+            ErrorKind::NotFound,
+            RegistrationError::OtherPoll,
+        );
+        refused(
+            other.deregister(&source),
+            ErrorKind::NotFound,
+            RegistrationError::OtherPoll,
+        );
+        one.deregister(&source).unwrap();
+    }
+}
+
+fn what_is_not_registered_is_not_found(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let not_found = |source: &IoSource<_>| {
+        refused(
+            poll.reregister(source, Token(1), Ready::READABLE, PollOpt::LEVEL),
+            ErrorKind::NotFound,
+            RegistrationError::NotRegistered,
+        );
+        refused(
+            poll.deregister(source),
+            ErrorKind::NotFound,
+            RegistrationError::NotRegistered,
+        );
+    };
+    not_found(&source);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    poll.deregister(&source).unwrap();
+    not_found(&source);
+}
+
+fn user_space_sources_obey_the_same_rules(backend: Backend) {
+    let (one, _) = setup(backend);
+    let (other, mut events) = setup(backend);
+    let (source, set) = Registration::new();
+    let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+    let (exists, missing) = (ErrorKind::AlreadyExists, ErrorKind::NotFound);
+    let not_registered = RegistrationError::NotRegistered;
+
+    refused(
+        one.reregister(&source, Token(1), interest, opts),
+        missing,
+        not_registered,
+    );
+    refused(one.deregister(&source), missing, not_registered);
+    one.register(&source, Token(1), interest, opts).unwrap();
+    refused(
+        one.register(&source, Token(1), interest, opts),
+        exists,
+        RegistrationError::AlreadyRegistered,
+    );
+    let other_poll = RegistrationError::OtherPoll;
+    refused(
+        other.register(&source, Token(1), interest, opts),
+        exists,
+        other_poll,
+    );
+    refused(
+        other.reregister(&source, Token(1), interest, opts),
+        missing,
+        other_poll,
+    );
+    refused(other.deregister(&source), missing, other_poll);
+    one.deregister(&source).unwrap();
+    refused(one.deregister(&source), missing, not_registered);
+
+    set.set_readiness(Ready::READABLE).unwrap();
+    other.register(&source, Token(2), interest, opts).unwrap();
+    expect_events(&other, &mut events, &[(Token(2), Ready::READABLE)]);
+    drop(other);
+    one.register(&source, Token(3), interest, opts).unwrap();
+    expect_events(&one, &mut events, &[(Token(3), Ready::READABLE)]);
+}
+
+fn a_refused_register_leaves_the_first_as_it_was(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let level_edge = PollOpt::LEVEL | PollOpt::EDGE;
+    poll.register(&source, Token(2), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap_err();
+    poll.reregister(&source, Token(2), Ready::WRITABLE, level_edge)
+        .unwrap_err();
+    expect_silence(&poll, &mut events);
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+}
+
+fn after_deregister_another_poll_takes_the_source(backend: Backend) {
+    let (one, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    one.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    one.deregister(&source).unwrap();
+
+    for &other in Backend::available() {
+        let (other, mut its) = setup(other);
+        other
+            .register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_events(&other, &mut its, &[(Token(2), Ready::READABLE)]);
+        expect_silence(&one, &mut events);
+        other.deregister(&source).unwrap();
+        expect_silence(&other, &mut its);
+    }
+}
+
+fn after_its_poll_is_gone_another_takes_the_source(backend: Backend) {
+    let (one, _) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    one.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    drop(one);
+    let (other, mut events) = setup(backend);
+    refused(
+        other.deregister(&source),
+        ErrorKind::NotFound,
+        RegistrationError::NotRegistered,
+    );
+    other
+        .register(&source, Token(2), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&other, &mut events, &[(Token(2), Ready::READABLE)]);
+}
+
+fn a_source_can_outlive_its_poll(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let (registration, set) = Registration::new();
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    poll.register(&registration, Token(2), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let waker = Waker::new(&poll, Token(3)).unwrap();
+    waker.wake().unwrap();
+    drop(poll);
+    waker.wake().unwrap();
+    set.set_readiness(Ready::READABLE).unwrap();
+    let blocked = source.try_io(Ready::READABLE, |stream| stream.peek(&mut [0]));
+    assert_eq!(blocked.unwrap_err().kind(), ErrorKind::WouldBlock);
+    drop((source, registration, waker));
+    set.set_readiness(Ready::WRITABLE).unwrap();
+    assert_eq!(set.readiness(), Ready::WRITABLE);
+}
+
+fn a_clone_is_a_source_of_its_own(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let clone = IoSource::new(stream.try_clone().unwrap());
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    poll.register(&clone, Token(2), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    let both = [(Token(1), Ready::READABLE), (Token(2), Ready::READABLE)];
+    expect_events(&poll, &mut events, &both);
+    poll.deregister(&source).unwrap();
+    expect_events(&poll, &mut events, &both[1..]);
+    drop(clone);
+    expect_silence(&poll, &mut events);
+}
+
+fn every_token_value_is_the_callers(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let mut values = vec![
+        0,
+        1,
+        usize::MAX,
+        usize::MAX - 1,
+        usize::MAX / 2,
+        usize::MAX / 2 + 1,
+    ];
+    values.extend([u32::MAX as usize, i32::MAX as usize, 1 << 31]);
+    let mut kept = Vec::new();
+    for value in values {
+        let token = Token(value);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, token, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(token, Ready::READABLE)]);
+        kept.push((source, peer));
+
+        let (registration, set) = Registration::new();
+        poll.register(&registration, token, Ready::WRITABLE, PollOpt::EDGE)
+            .unwrap();
+        set.set_readiness(Ready::WRITABLE).unwrap();
+        expect_events(&poll, &mut events, &[(token, Ready::WRITABLE)]);
+
+        Waker::new(&poll, token).unwrap().wake().unwrap();
+        expect_silence(&poll, &mut events); // The waker is gone.
+        let waker = Waker::new(&poll, token).unwrap();
+        waker.wake().unwrap();
+        expect_events(&poll, &mut events, &[(token, Ready::READABLE)]);
+    }
+}
+
+fn one_token_may_stand_for_several_sources(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let pairs: Vec<_> = (0..3).map(|_| tcp_pair()).collect();
+    let sources: Vec<_> = pairs
+        .into_iter()
+        .map(|(stream, mut peer)| {
+            peer.write_all(b"x").unwrap();
+            (IoSource::new(stream), peer)
+        })
+        .collect();
+    for (source, _) in &sources {
+        poll.register(source, Token(7), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+    }
+    poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap();
+    let tokens: Vec<Token> = events.iter().map(|event| event.token()).collect();
+    assert_eq!(tokens, [Token(7); 3]);
+}
+
+fn contradicting_options_are_refused(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let (registration, _set) = Registration::new();
+    let level_edge = PollOpt::LEVEL | PollOpt::EDGE;
+    for opts in [level_edge, level_edge | PollOpt::ONESHOT] {
+        let reason = RegistrationError::Options(opts);
+        refused(
+            poll.register(&source, Token(1), Ready::READABLE, opts),
+            ErrorKind::InvalidInput,
+            reason,
+        );
+        refused(
+            poll.register(&registration, Token(1), Ready::READABLE, opts),
+            ErrorKind::InvalidInput,
+            reason,
+        );
+    }
+    let opts = PollOpt::EXCLUSIVE | PollOpt::ONESHOT;
+    refused(
+        poll.register(&source, Token(1), Ready::READABLE, opts),
+        ErrorKind::InvalidInput,
+        RegistrationError::Options(opts),
+    );
+    // Nothing is left behind.
+    assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+    poll.register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+}
+
+fn pointers_to_sources_are_sources(backend: Backend) {
+    // Not for the whole file: an `Arc<Poll>` would then be a source before it is a `Poll`.
+    use selector::Evented;
+
+    #[track_caller]
+    fn check<E: Evented>(
+        poll: &Poll,
+        events: &mut Events,
+        wrap: impl FnOnce(IoSource<std::net::TcpStream>) -> E,
+    ) {
+        let (stream, mut peer) = tcp_pair();
+        let source = wrap(IoSource::new(stream));
+        poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        poll.reregister(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_events(poll, events, &[(Token(2), Ready::READABLE)]);
+        poll.deregister(&source).unwrap();
+        expect_silence(poll, events);
+    }
+    let (poll, mut events) = setup(backend);
+    check(&poll, &mut events, Box::new);
+    check(&poll, &mut events, Rc::new);
+    check(&poll, &mut events, Arc::new);
+    check(&poll, &mut events, |source| -> Box<dyn Evented> {
+        Box::new(source)
+    });
+    check(
+        &poll,
+        &mut events,
+        |source| -> Arc<dyn Evented + Send + Sync> { Arc::new(source) },
+    );
+    check(&poll, &mut events, |source| -> &'static mut IoSource<_> {
+        Box::leak(Box::new(source))
+    });
+}
+
+fn a_sleeping_poller_hears_of_a_source_registered_meanwhile(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let poller = spawn({
+            let poll = Arc::clone(&poll);
+            move || {
+                expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+                events
+            }
+        });
+        poller.wait_until_asleep();
+        let (stream, mut peer) = tcp_pair();
+        peer.write_all(b"x").unwrap();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        events = poller.join();
+    }
+}
+
+fn a_sleeping_poller_hears_of_a_source_reregistered_meanwhile(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let poller = spawn({
+        let poll = Arc::clone(&poll);
+        move || expect_events(&poll, &mut events, &[(Token(2), Ready::WRITABLE)])
+    });
+    poller.wait_until_asleep();
+    poll.reregister(&source, Token(2), Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    poller.join();
+}
+
+fn threads_register_and_deregister_while_one_polls(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let done = Arc::new(AtomicBool::new(false));
+    let poller = spawn({
+        let (poll, done) = (Arc::clone(&poll), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                poll.poll(&mut events, Some(Duration::from_millis(1)))
+                    .unwrap();
+                for event in &events {
+                    assert!(event.token().0 < 4 && event.readiness() == Ready::WRITABLE);
+                }
+            }
+        }
+    });
+    let workers: Vec<_> = (0..4)
+        .map(|number| {
+            let poll = Arc::clone(&poll);
+            spawn(move || {
+                let (stream, _peer) = tcp_pair();
+                let source = IoSource::new(stream);
+                let token = Token(number);
+                for _ in 0..500 {
+                    poll.register(&source, token, Ready::WRITABLE, PollOpt::LEVEL)
+                        .unwrap();
+                    poll.reregister(&source, token, Ready::WRITABLE, PollOpt::EDGE)
+                        .unwrap();
+                    poll.deregister(&source).unwrap();
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join();
+    }
+    done.store(true, Ordering::Relaxed);
+    poller.join();
+    let (_, mut events) = setup(backend);
+    expect_silence(&poll, &mut events);
+    assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+}
+
+#[cfg(unix)]
+mod descriptors {
+    use std::fs::File;
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use selector::EventedFd;
+    use testkit::{in_child, pipe, unix_pair};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        an_owned_and_a_raw_source_exclude_each_other,
+        a_raw_source_does_not_end_an_owned_ones_registration,
+        a_bad_descriptor_leaves_nothing_behind,
+        a_bad_descriptor_of_any_number_is_refused_at_once,
+        a_file_is_refused_or_always_ready,
+        a_raw_descriptor_is_known_by_its_number,
+    }
+
+    fn an_owned_and_a_raw_source_exclude_each_other(backend: Backend) {
+        let (poll, _) = setup(backend);
+        let (stream, _peer) = unix_pair();
+        let source = IoSource::new(stream);
+        let fd = source.get_ref().as_raw_fd();
+        let interest = (Ready::READABLE, PollOpt::LEVEL);
+
+        poll.register(&source, Token(1), interest.0, interest.1)
+            .unwrap();
+        refused(
+            poll.register(&EventedFd(&fd), Token(2), interest.0, interest.1),
+            ErrorKind::AlreadyExists,
+            RegistrationError::AlreadyRegistered,
+        );
+        poll.deregister(&source).unwrap();
+
+        poll.register(&EventedFd(&fd), Token(2), interest.0, interest.1)
+            .unwrap();
+        refused(
+            poll.register(&source, Token(1), interest.0, interest.1),
+            ErrorKind::AlreadyExists,
+            RegistrationError::AlreadyRegistered,
+        );
+        refused(
+            poll.deregister(&source),
+            ErrorKind::NotFound,
+            RegistrationError::NotRegistered,
+        );
+        poll.deregister(&EventedFd(&fd)).unwrap();
+        poll.register(&source, Token(1), interest.0, interest.1)
+            .unwrap();
+    }
+
+    fn a_raw_source_does_not_end_an_owned_ones_registration(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = unix_pair();
+        let source = IoSource::new(stream);
+        let fd = source.get_ref().as_raw_fd();
+        poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        let (missing, reason) = (ErrorKind::NotFound, RegistrationError::NotRegistered);
+        refused(poll.deregister(&EventedFd(&fd)), missing, reason);
+        refused(
+            poll.reregister(&EventedFd(&fd), Token(2), Ready::WRITABLE, PollOpt::LEVEL),
+            missing,
+            reason,
+        );
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+    }
+
+    #[track_caller]
+    fn expect_bad(poll: &Poll, fd: i32) {
+        let error = poll
+            .register(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .expect_err("no descriptor has this number");
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{fd}: {error:?}");
+        assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+    }
+
+    fn a_bad_descriptor_leaves_nothing_behind(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            for fd in [-1, i32::MIN] {
+                expect_bad(&poll, fd);
+            }
+            let (reader, writer) = pipe();
+            let fd = reader.as_raw_fd();
+            drop((reader, writer));
+            expect_bad(&poll, fd);
+            for result in [
+                poll.reregister(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::LEVEL),
+                poll.deregister(&EventedFd(&fd)),
+            ] {
+                let reason = RegistrationError::NotRegistered;
+                refused(result, ErrorKind::NotFound, reason);
+            }
+            // The number works as soon as something has it.
+            let (reader, mut writer) = pipe();
+            assert_eq!(reader.as_raw_fd(), fd);
+            poll.register(&EventedFd(&fd), Token(2), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            writer.write_all(b"x").unwrap();
+            expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        });
+    }
+
+    fn a_bad_descriptor_of_any_number_is_refused_at_once(backend: Backend) {
+        in_child(|| {
+            // Room for what a test needs, not for a table of all the numbers there are.
+            let limit = libc::rlimit {
+                rlim_cur: 4 << 30,
+                rlim_max: 4 << 30,
+            };
+            // SAFETY: the structure is whole and outlives the call.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+            let (poll, _) = setup(backend);
+            for fd in [i32::MAX, i32::MAX - 64, 1 << 30] {
+                expect_bad(&poll, fd);
+            }
+        });
+    }
+
+    /// `epoll_ctl` refuses what cannot be waited for; for `poll` it is ready at any time.
+    fn a_file_is_refused_or_always_ready(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let file = IoSource::new(File::open("/proc/self/status").unwrap());
+        let result = poll.register(&file, Token(1), Ready::READABLE, PollOpt::LEVEL);
+        if backend == Backend::Poll {
+            result.unwrap();
+            expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+        } else {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::PermissionDenied);
+            assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+            // It is nobody's, so that another `Poll` can take it.
+            let (other, _) = setup(Backend::Poll);
+            other
+                .register(&file, Token(1), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+        }
+    }
+
+    fn a_raw_descriptor_is_known_by_its_number(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (reader, mut writer) = pipe();
+        let fd = reader.as_raw_fd();
+        poll.register(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        refused(
+            poll.register(&reader.as_fd(), Token(2), Ready::READABLE, PollOpt::LEVEL),
+            ErrorKind::AlreadyExists,
+            RegistrationError::AlreadyRegistered,
+        );
+        poll.reregister(&reader.as_fd(), Token(2), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        writer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        poll.deregister(&EventedFd(&fd)).unwrap();
+        expect_silence(&poll, &mut events);
+    }
+}

@@ -1,0 +1,522 @@
+//! Level, edge and oneshot, on backends that have them and on those that emulate them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use selector::{Backend, IoSource, PollOpt, Ready, Token};
+use testkit::{
+    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, reset, spawn,
+    tcp_pair,
+};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    a_level_is_reported_at_every_poll_while_it_holds,
+    no_option_means_level,
+    a_level_ends_with_its_condition,
+    an_edge_is_reported_once,
+    an_edge_is_reported_if_the_source_is_ready_already,
+    an_edge_comes_anew_after_would_block,
+    no_edge_is_lost_between_two_threads,
+    edges_of_both_directions_come_by_themselves,
+    an_edge_tells_of_the_end_of_the_stream,
+    a_oneshot_stays_silent_until_reregistered,
+    a_oneshot_that_was_drained_stays_silent,
+    a_oneshot_of_one_direction_silences_the_other,
+    a_oneshot_that_was_reported_keeps_a_hang_up_to_itself,
+    a_oneshot_is_not_spent_before_it_is_reported,
+    reregister_reports_what_the_source_is_ready_for,
+    reregister_replaces_token_and_interest,
+    reregister_replaces_the_trigger,
+    an_empty_interest_is_silent_about_data,
+    an_empty_interest_reports_a_hang_up,
+    an_empty_interest_reports_an_error,
+}
+
+const READ: [(Token, Ready); 1] = [(Token(1), Ready::READABLE)];
+const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
+
+/// Reads through the source's hook until `WouldBlock` or the end; returns how much there was.
+fn drain(source: &IoSource<TcpStream>) -> usize {
+    let mut total = 0;
+    loop {
+        match source.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0; 512])) {
+            Ok(0) => return total,
+            Ok(count) => total += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
+            Err(error) => panic!("read failed: {error}"),
+        }
+    }
+}
+
+fn a_level_is_reported_at_every_poll_while_it_holds(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    expect_silence(&poll, &mut events);
+    peer.write_all(b"xyz").unwrap();
+    for _ in 0..3 {
+        expect_events(&poll, &mut events, &READ);
+        let read = source.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0]));
+        assert_eq!(read.unwrap(), 1);
+    }
+    expect_silence(&poll, &mut events);
+}
+
+fn no_option_means_level(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::empty())
+        .unwrap();
+    for _ in 0..3 {
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+    }
+}
+
+fn a_level_ends_with_its_condition(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), BOTH, PollOpt::LEVEL)
+        .unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
+    assert_eq!(drain(&source), 1);
+    expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+}
+
+fn an_edge_is_reported_once(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &READ);
+    expect_silence(&poll, &mut events);
+    expect_silence(&poll, &mut events);
+}
+
+fn an_edge_is_reported_if_the_source_is_ready_already(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    peer.write_all(b"x").unwrap();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+        .unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
+    expect_silence(&poll, &mut events);
+}
+
+fn an_edge_comes_anew_after_would_block(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for round in 0..100 {
+        peer.write_all(&[b'x'; 700][..1 + round * 7 % 700]).unwrap();
+        expect_events(&poll, &mut events, &READ);
+        assert_eq!(drain(&source), 1 + round * 7 % 700);
+        expect_nothing_now(&poll, &mut events);
+    }
+    expect_silence(&poll, &mut events);
+}
+
+fn no_edge_is_lost_between_two_threads(backend: Backend) {
+    const COUNT: usize = 20_000;
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.set_nonblocking(false).unwrap();
+    let writer = spawn(move || {
+        for _ in 0..COUNT {
+            peer.write_all(b"x").unwrap();
+        }
+        peer
+    });
+    let mut total = 0;
+    while total < COUNT {
+        // One that was lost would leave the reader here for ever.
+        let event = collect(&poll, &mut events)[0];
+        assert_eq!(event.token(), Token(1));
+        total += drain(&source);
+    }
+    writer.join();
+}
+
+fn edges_of_both_directions_come_by_themselves(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+        .unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+    expect_silence(&poll, &mut events);
+    for _ in 0..3 {
+        // That the other direction is ready as well may be told again, but need not be.
+        peer.write_all(b"x").unwrap();
+        let seen = expect_readiness(&poll, &mut events, Token(1), Ready::READABLE);
+        assert!(BOTH.contains(seen), "{seen:?}");
+        assert_eq!(drain(&source), 1);
+    }
+}
+
+fn an_edge_tells_of_the_end_of_the_stream(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &READ);
+    // The end comes while the data is still unread.
+    peer.shutdown(Shutdown::Write).unwrap();
+    expect_readiness(&poll, &mut events, Token(1), Ready::READ_CLOSED);
+    assert_eq!(drain(&source), 1);
+}
+
+const ONESHOTS: [PollOpt; 3] = [
+    PollOpt::ONESHOT,
+    PollOpt::LEVEL.union(PollOpt::ONESHOT),
+    PollOpt::EDGE.union(PollOpt::ONESHOT),
+];
+
+fn a_oneshot_stays_silent_until_reregistered(backend: Backend) {
+    for opts in ONESHOTS {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        for _ in 0..3 {
+            peer.write_all(b"x").unwrap();
+            expect_events(&poll, &mut events, &READ);
+            expect_silence(&poll, &mut events);
+            peer.write_all(b"x").unwrap();
+            expect_silence(&poll, &mut events);
+            poll.reregister(&source, Token(1), Ready::READABLE, opts)
+                .unwrap();
+        }
+        expect_events(&poll, &mut events, &READ);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_oneshot_that_was_drained_stays_silent(backend: Backend) {
+    for opts in ONESHOTS {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+        assert_eq!(drain(&source), 1);
+        source.rearm(BOTH);
+        peer.write_all(b"x").unwrap();
+        expect_silence(&poll, &mut events);
+        assert_eq!(drain(&source), 1);
+        // Armed again there is nothing to tell, until there is.
+        poll.reregister(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+    }
+}
+
+fn a_oneshot_of_one_direction_silences_the_other(backend: Backend) {
+    for opts in ONESHOTS {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), BOTH, opts).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+        peer.write_all(b"x").unwrap();
+        expect_silence(&poll, &mut events);
+        poll.reregister(&source, Token(1), BOTH, opts).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
+    }
+}
+
+fn a_oneshot_that_was_reported_keeps_a_hang_up_to_itself(backend: Backend) {
+    for opts in ONESHOTS {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+        reset(peer);
+        expect_silence(&poll, &mut events);
+        poll.reregister(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        expect_readiness(&poll, &mut events, Token(1), Ready::READABLE);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_oneshot_is_not_spent_before_it_is_reported(backend: Backend) {
+    for opts in ONESHOTS {
+        let (poll, mut events) = setup(backend);
+        let mut pairs: Vec<_> = (0..5)
+            .map(|_| {
+                let (stream, peer) = tcp_pair();
+                (IoSource::new(stream), peer)
+            })
+            .collect();
+        for (at, (source, peer)) in pairs.iter_mut().enumerate() {
+            poll.register(&*source, Token(at), Ready::READABLE, opts)
+                .unwrap();
+            peer.write_all(b"x").unwrap();
+        }
+        // A batch with room for two at a time gets all five in the end, each of them once.
+        let mut small = selector::Events::with_capacity(2);
+        let mut tokens = Vec::new();
+        while tokens.len() < 5 {
+            tokens.extend(
+                collect(&poll, &mut small)
+                    .iter()
+                    .map(|event| event.token().0),
+            );
+        }
+        tokens.sort_unstable();
+        assert_eq!(tokens, [0, 1, 2, 3, 4]);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn reregister_reports_what_the_source_is_ready_for(backend: Backend) {
+    for opts in [PollOpt::EDGE, PollOpt::LEVEL, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), BOTH, opts).unwrap();
+        peer.write_all(b"x").unwrap();
+        expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+        for _ in 0..3 {
+            poll.reregister(&source, Token(1), BOTH, opts).unwrap();
+            expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
+        }
+    }
+}
+
+fn reregister_replaces_token_and_interest(backend: Backend) {
+    for opts in [PollOpt::EDGE, PollOpt::LEVEL] {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::WRITABLE, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+        poll.reregister(&source, Token(2), Ready::READABLE, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        poll.reregister(&source, Token(3), Ready::WRITABLE, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(3), Ready::WRITABLE)]);
+        poll.reregister(&source, Token(3), Ready::empty(), opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn reregister_replaces_the_trigger(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    peer.write_all(b"x").unwrap();
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::ONESHOT)
+        .unwrap();
+    expect_events(&poll, &mut events, &READ);
+    poll.reregister(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    expect_events(&poll, &mut events, &READ);
+    expect_events(&poll, &mut events, &READ);
+    poll.reregister(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    expect_events(&poll, &mut events, &READ);
+    expect_silence(&poll, &mut events);
+    assert_eq!(drain(&source), 1);
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &READ);
+}
+
+fn an_empty_interest_is_silent_about_data(backend: Backend) {
+    for opts in [PollOpt::EDGE, PollOpt::LEVEL, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::empty(), opts)
+            .unwrap();
+        peer.write_all(b"x").unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn an_empty_interest_reports_a_hang_up(backend: Backend) {
+    for opts in [PollOpt::EDGE, PollOpt::LEVEL, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (stream, peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::empty(), opts)
+            .unwrap();
+        source.get_ref().shutdown(Shutdown::Write).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::HUP)]);
+    }
+}
+
+fn an_empty_interest_reports_an_error(backend: Backend) {
+    for opts in [PollOpt::EDGE, PollOpt::LEVEL, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (stream, peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::empty(), opts)
+            .unwrap();
+        reset(peer);
+        let seen = expect_readiness(&poll, &mut events, Token(1), Ready::empty());
+        assert!(seen.intersects(Ready::ERROR | Ready::HUP), "{seen:?}");
+        assert!((Ready::ERROR | Ready::HUP).contains(seen), "{seen:?}");
+    }
+}
+
+/// Room to write comes and goes at once in a Unix socket and a pipe.
+#[cfg(unix)]
+mod room {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use selector::{EventedFd, Events, Poll};
+    use testkit::{fill, pipe, unix_pair};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        a_level_of_room_holds_until_it_is_full,
+        an_edge_of_room_comes_anew_after_would_block,
+        a_oneshot_of_room_stays_silent_until_reregistered,
+        each_direction_is_armed_by_its_own_would_block,
+        the_edges_of_a_raw_descriptor_are_not_lost,
+    }
+
+    const ROOM: [(Token, Ready); 1] = [(Token(1), Ready::WRITABLE)];
+
+    /// Writes through the source's hook until `WouldBlock`.
+    fn stuff(source: &IoSource<UnixStream>) {
+        loop {
+            let write = |mut stream: &UnixStream| stream.write(&[0; 4096]);
+            match source.try_io(Ready::WRITABLE, write) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => panic!("write failed: {error}"),
+            }
+        }
+    }
+
+    fn a_level_of_room_holds_until_it_is_full(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (stream, peer) = unix_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+        for _ in 0..3 {
+            expect_events(&poll, &mut events, &ROOM);
+            expect_events(&poll, &mut events, &ROOM);
+            stuff(&source);
+            expect_silence(&poll, &mut events);
+            testkit::drain(&peer);
+        }
+    }
+
+    fn an_edge_of_room_comes_anew_after_would_block(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (stream, peer) = unix_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..10 {
+            expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+            stuff(&source);
+            expect_silence(&poll, &mut events);
+            testkit::drain(&peer);
+        }
+    }
+
+    fn a_oneshot_of_room_stays_silent_until_reregistered(backend: Backend) {
+        for opts in ONESHOTS {
+            let (poll, mut events) = setup(backend);
+            let (stream, peer) = unix_pair();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(1), Ready::WRITABLE, opts)
+                .unwrap();
+            for _ in 0..3 {
+                expect_events(&poll, &mut events, &ROOM);
+                stuff(&source);
+                testkit::drain(&peer);
+                expect_silence(&poll, &mut events);
+                poll.reregister(&source, Token(1), Ready::WRITABLE, opts)
+                    .unwrap();
+            }
+        }
+    }
+
+    fn each_direction_is_armed_by_its_own_would_block(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = unix_pair();
+        let source = IoSource::new(stream);
+        stuff(&source);
+        poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+        // Unread as it is, the data does not hide the room.
+        testkit::drain(&peer);
+        expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+        stuff(&source);
+        testkit::drain(&peer);
+        expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+    }
+
+    /// Nobody tells when a raw descriptor is drained, so that an event too many is allowed.
+    fn the_edges_of_a_raw_descriptor_are_not_lost(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (mut reader, mut writer) = pipe();
+        let fds = (reader.as_raw_fd(), writer.as_raw_fd());
+        poll.register(&EventedFd(&fds.0), Token(1), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..10 {
+            writer.write_all(b"x").unwrap();
+            expect_events(&poll, &mut events, &READ);
+            assert_eq!(reader.read(&mut [0; 8]).unwrap(), 1);
+            expect_silence(&poll, &mut events);
+        }
+        poll.register(&EventedFd(&fds.1), Token(2), Ready::WRITABLE, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..10 {
+            expect_room(&poll, &mut events);
+            fill(&writer);
+            testkit::drain(&reader);
+        }
+    }
+
+    fn expect_room(poll: &Poll, events: &mut Events) {
+        while !collect(poll, events)
+            .iter()
+            .any(|event| event.token() == Token(2) && event.is_writable())
+        {}
+    }
+}

@@ -1,0 +1,333 @@
+//! One event a source, nothing outside the interest, and what closing looks like.
+
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use selector::{Backend, IoSource, PollOpt, Ready, Registration, Token};
+use socket2::{Domain, SockRef, Socket, Type};
+use testkit::{
+    collect, expect_events, expect_readiness, expect_silence, refused_address, reset, tcp_pair,
+};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    all_kinds_of_a_source_are_one_event,
+    several_sources_are_one_event_each,
+    user_space_readiness_is_one_event_and_within_the_interest,
+    nothing_outside_the_interest_is_reported,
+    a_half_close_is_read_closed_and_no_hang_up,
+    a_half_close_is_nothing_to_a_writer,
+    both_halves_closed_is_a_hang_up,
+    a_local_shutdown_is_no_error,
+    a_reset_is_an_error_or_a_hang_up,
+    priority_data_is_told_to_who_asked,
+    a_connection_is_writable_when_it_stands,
+    a_refused_connection_is_an_error_or_a_hang_up,
+    a_listener_is_readable_when_somebody_waits,
+}
+
+const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
+const TRIGGERS: [PollOpt; 3] = [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT];
+
+fn source() -> (IoSource<TcpStream>, TcpStream) {
+    let (stream, peer) = tcp_pair();
+    (IoSource::new(stream), peer)
+}
+
+fn all_kinds_of_a_source_are_one_event(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (source, mut peer) = source();
+        peer.write_all(b"x").unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        poll.register(&source, Token(1), BOTH, opts).unwrap();
+        let batch = collect(&poll, &mut events);
+        assert_eq!(batch.len(), 1, "{batch:?}");
+        assert_eq!(batch[0].token(), Token(1));
+        assert_eq!(batch[0].readiness(), BOTH | Ready::READ_CLOSED);
+    }
+}
+
+fn several_sources_are_one_event_each(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let sources: Vec<_> = (0..20).map(|_| source()).collect();
+    for (at, (source, peer)) in sources.iter().enumerate() {
+        { peer }.write_all(b"x").unwrap();
+        poll.register(source, Token(at), BOTH, PollOpt::LEVEL)
+            .unwrap();
+    }
+    for _ in 0..3 {
+        let mut tokens: Vec<usize> = collect(&poll, &mut events)
+            .iter()
+            .inspect(|event| assert_eq!(event.readiness(), BOTH))
+            .map(|event| event.token().0)
+            .collect();
+        tokens.sort_unstable();
+        assert!(tokens.into_iter().eq(0..20));
+    }
+}
+
+fn user_space_readiness_is_one_event_and_within_the_interest(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (registration, set) = Registration::new();
+    poll.register(&registration, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    set.set_readiness(Ready::WRITABLE | Ready::PRIORITY)
+        .unwrap();
+    set.set_readiness(Ready::WRITE_CLOSED).unwrap();
+    expect_silence(&poll, &mut events);
+    for readiness in [
+        Ready::READABLE,
+        Ready::HUP,
+        Ready::ERROR,
+        Ready::READ_CLOSED,
+    ] {
+        set.set_readiness(readiness | Ready::WRITABLE).unwrap();
+        set.set_readiness(readiness | Ready::WRITABLE).unwrap();
+        let batch = collect(&poll, &mut events);
+        assert_eq!(batch.len(), 1, "{batch:?}");
+        assert_eq!(batch[0].readiness(), readiness);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn nothing_outside_the_interest_is_reported(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (source, mut peer) = source();
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events); // There is room to write.
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+        poll.reregister(&source, Token(1), Ready::WRITABLE, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+        poll.reregister(&source, Token(1), Ready::PRIORITY, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        poll.reregister(&source, Token(1), Ready::READ_CLOSED, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        peer.shutdown(Shutdown::Write).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::READ_CLOSED)]);
+    }
+}
+
+fn a_half_close_is_read_closed_and_no_hang_up(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (source, peer) = source();
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        let closed = Ready::READABLE | Ready::READ_CLOSED;
+        expect_events(&poll, &mut events, &[(Token(1), closed)]);
+        // The other half goes on.
+        poll.reregister(&source, Token(1), BOTH, opts).unwrap();
+        let closed = BOTH | Ready::READ_CLOSED;
+        expect_events(&poll, &mut events, &[(Token(1), closed)]);
+    }
+}
+
+fn a_half_close_is_nothing_to_a_writer(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (source, peer) = source();
+    poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..3 {
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+    }
+}
+
+fn both_halves_closed_is_a_hang_up(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (source, peer) = source();
+        source.get_ref().shutdown(Shutdown::Write).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        poll.register(&source, Token(1), BOTH, opts).unwrap();
+        let seen = expect_readiness(&poll, &mut events, Token(1), Ready::HUP);
+        assert!(
+            seen.contains(Ready::READ_CLOSED | Ready::WRITE_CLOSED),
+            "{seen:?}"
+        );
+        assert!(!seen.is_error(), "{seen:?}");
+    }
+}
+
+fn a_local_shutdown_is_no_error(backend: Backend) {
+    for how in [Shutdown::Write, Shutdown::Read, Shutdown::Both] {
+        for opts in TRIGGERS {
+            let (poll, mut events) = setup(backend);
+            let (source, mut peer) = source();
+            poll.register(&source, Token(1), BOTH, opts).unwrap();
+            source.get_ref().shutdown(how).unwrap();
+            let seen = expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+            assert!(!seen.is_error(), "{how:?}: {seen:?}");
+            assert_eq!(seen.is_hup(), how == Shutdown::Both, "{seen:?}");
+            if how == Shutdown::Write {
+                assert!(!seen.is_read_closed(), "{seen:?}");
+                poll.reregister(&source, Token(1), Ready::READABLE, opts)
+                    .unwrap();
+                expect_silence(&poll, &mut events);
+                peer.write_all(b"x").unwrap();
+                expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+            }
+        }
+    }
+}
+
+fn a_reset_is_an_error_or_a_hang_up(backend: Backend) {
+    for interest in [Ready::READABLE, Ready::WRITABLE, BOTH, Ready::empty()] {
+        for opts in TRIGGERS {
+            let (poll, mut events) = setup(backend);
+            let (source, peer) = source();
+            reset(peer);
+            poll.register(&source, Token(1), interest, opts).unwrap();
+            let seen = expect_readiness(&poll, &mut events, Token(1), interest);
+            assert!(
+                seen.intersects(Ready::ERROR | Ready::HUP),
+                "{interest:?}: {seen:?}"
+            );
+        }
+    }
+}
+
+fn priority_data_is_told_to_who_asked(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (source, peer) = source();
+        poll.register(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        SockRef::from(&peer).send_out_of_band(b"!").unwrap();
+        expect_silence(&poll, &mut events);
+        poll.reregister(&source, Token(1), Ready::PRIORITY, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::PRIORITY)]);
+        let mut byte = [std::mem::MaybeUninit::new(0)];
+        SockRef::from(source.get_ref())
+            .recv_out_of_band(&mut byte)
+            .unwrap();
+        source.rearm(Ready::READABLE);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn connecting(address: SocketAddr) -> IoSource<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    // In progress, or over already; either way the event tells.
+    let _outcome = socket.connect(&address.into()).is_ok();
+    IoSource::new_sole(socket)
+}
+
+fn a_connection_is_writable_when_it_stands(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = connecting(listener.local_addr().unwrap());
+        poll.register(&source, Token(1), BOTH, opts).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+        assert!(source.get_sole().take_error().unwrap().is_none());
+    }
+}
+
+fn a_refused_connection_is_an_error_or_a_hang_up(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let source = connecting(refused_address());
+        poll.register(&source, Token(1), Ready::WRITABLE, opts)
+            .unwrap();
+        let seen = expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+        assert!(seen.intersects(Ready::ERROR | Ready::HUP), "{seen:?}");
+    }
+}
+
+fn a_listener_is_readable_when_somebody_waits(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = IoSource::new(listener);
+        poll.register(&listener, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        for _ in 0..3 {
+            expect_silence(&poll, &mut events);
+            let clients = [TcpStream::connect(address), TcpStream::connect(address)];
+            expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+            let accept = || listener.try_io(Ready::READABLE, |listener| listener.accept());
+            assert_eq!(std::iter::from_fn(|| accept().ok()).count(), clients.len());
+            if opts.is_oneshot() {
+                poll.reregister(&listener, Token(1), Ready::READABLE, opts)
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+mod pipes {
+    use std::os::fd::AsFd;
+
+    use testkit::{fill, pipe, unix_pair};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        a_pipe_without_writers_hangs_up,
+        a_pipe_without_readers_is_an_error,
+        a_unix_stream_whose_peer_is_gone_hangs_up,
+    }
+
+    fn a_pipe_without_writers_hangs_up(backend: Backend) {
+        for opts in TRIGGERS {
+            let (poll, mut events) = setup(backend);
+            let (reader, mut writer) = pipe();
+            poll.register(&reader.as_fd(), Token(1), Ready::READABLE, opts)
+                .unwrap();
+            writer.write_all(b"x").unwrap();
+            drop(writer);
+            let closed = Ready::HUP | Ready::READ_CLOSED | Ready::READABLE;
+            expect_events(&poll, &mut events, &[(Token(1), closed)]);
+            assert_eq!(testkit::drain(&reader), 1);
+            poll.reregister(&reader.as_fd(), Token(1), Ready::READABLE, opts)
+                .unwrap();
+            expect_readiness(
+                &poll,
+                &mut events,
+                Token(1),
+                Ready::HUP | Ready::READ_CLOSED,
+            );
+            poll.deregister(&reader.as_fd()).unwrap();
+        }
+    }
+
+    fn a_pipe_without_readers_is_an_error(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (reader, writer) = pipe();
+        fill(&writer);
+        poll.register(&writer.as_fd(), Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        drop(reader);
+        expect_readiness(&poll, &mut events, Token(1), Ready::ERROR);
+        poll.deregister(&writer.as_fd()).unwrap();
+    }
+
+    fn a_unix_stream_whose_peer_is_gone_hangs_up(backend: Backend) {
+        for opts in TRIGGERS {
+            let (poll, mut events) = setup(backend);
+            let (stream, peer) = unix_pair();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(1), Ready::READABLE, opts)
+                .unwrap();
+            drop(peer);
+            let closed = Ready::HUP | Ready::READ_CLOSED | Ready::READABLE;
+            expect_events(&poll, &mut events, &[(Token(1), closed)]);
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! No event of a registration once it has ended, wherever the event was at that moment.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use selector::{
+    Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
+    Waker,
+};
+use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair, until};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    what_an_earlier_handler_ends_is_left_out_of_the_batch,
+    what_an_earlier_handler_reregisters_comes_under_its_new_token_only,
+    user_space_sources_leave_the_batch_as_well,
+    a_dropped_waker_leaves_the_batch_and_the_queue,
+    a_batch_can_be_read_after_everything_is_gone,
+    nothing_comes_after_deregister_has_returned_on_another_thread,
+    a_clone_of_a_dropped_source_is_silent,
+    what_was_taken_out_of_a_source_is_silent,
+}
+
+const TRIGGERS: [PollOpt; 4] = [
+    PollOpt::LEVEL,
+    PollOpt::EDGE,
+    PollOpt::ONESHOT,
+    PollOpt::EDGE.union(PollOpt::ONESHOT),
+];
+
+type Pair = (IoSource<TcpStream>, TcpStream);
+
+/// Readable sources, registered under their place; all of them are in the batch.
+fn ready(poll: &Poll, events: &mut Events, count: usize, opts: PollOpt) -> Vec<Option<Pair>> {
+    let pairs: Vec<_> = (0..count)
+        .map(|at| {
+            let (stream, mut peer) = tcp_pair();
+            peer.write_all(b"x").unwrap();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(at), Ready::READABLE, opts)
+                .unwrap();
+            Some((source, peer))
+        })
+        .collect();
+    assert_eq!(poll.poll(events, Some(testkit::DEADLINE)).unwrap(), count);
+    pairs
+}
+
+fn what_an_earlier_handler_ends_is_left_out_of_the_batch(backend: Backend) {
+    for opts in TRIGGERS {
+        for drops in [true, false] {
+            let (poll, mut events) = setup(backend);
+            let mut pairs = ready(&poll, &mut events, 8, opts);
+            let mut handled = Vec::new();
+            for event in &events {
+                handled.push(event.token().0);
+                let first = handled[0];
+                for (at, pair) in pairs.iter_mut().enumerate().filter(|(at, _)| *at != first) {
+                    if drops {
+                        *pair = None;
+                    } else if handled.len() == 1 {
+                        poll.deregister(&pair.as_ref().expect("still there").0)
+                            .unwrap_or_else(|error| panic!("deregister {at}: {error}"));
+                    }
+                }
+            }
+            assert_eq!(handled.len(), 1, "{opts:?}: {handled:?}");
+            assert_eq!(events.len(), 8);
+            assert_eq!(events.iter().count(), 1);
+            let found = (0..8).filter(|at| events.get(*at).is_some()).count();
+            assert_eq!(found, 1);
+            assert_eq!(events.into_iter().count(), 1);
+            drop(pairs[handled[0]].take());
+            let (_, mut events) = setup(backend);
+            expect_silence(&poll, &mut events);
+        }
+    }
+}
+
+fn what_an_earlier_handler_reregisters_comes_under_its_new_token_only(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let pairs = ready(&poll, &mut events, 4, opts);
+        let mut first = None;
+        for event in &events {
+            let at = event.token().0;
+            assert!(first.is_none(), "{at} after {first:?} with {opts:?}");
+            first = Some(at);
+            for (other, pair) in pairs.iter().enumerate().filter(|(other, _)| *other != at) {
+                let (source, _) = pair.as_ref().expect("still there");
+                poll.reregister(source, Token(100 + other), Ready::READABLE, opts)
+                    .unwrap();
+            }
+        }
+        let first = first.expect("one event");
+        let (source, _) = pairs[first].as_ref().expect("still there");
+        poll.deregister(source).unwrap();
+        let expected: Vec<_> = (0..4)
+            .filter(|at| *at != first)
+            .map(|at| (Token(100 + at), Ready::READABLE))
+            .collect();
+        expect_events(&poll, &mut events, &expected);
+    }
+}
+
+fn user_space_sources_leave_the_batch_as_well(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let mut sources: Vec<(Option<Registration>, SetReadiness)> = (0..6)
+            .map(|at| {
+                let (registration, set) = Registration::new();
+                poll.register(&registration, Token(at), Ready::READABLE, opts)
+                    .unwrap();
+                set.set_readiness(Ready::READABLE).unwrap();
+                (Some(registration), set)
+            })
+            .collect();
+        assert_eq!(poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap(), 6);
+        let mut handled = Vec::new();
+        for event in &events {
+            handled.push(event.token().0);
+            for (at, (source, set)) in sources.iter_mut().enumerate() {
+                match at {
+                    0 => {}
+                    1 | 2 => *source = None,
+                    3 => drop(
+                        source
+                            .take()
+                            .map(|source| poll.deregister(&source).unwrap()),
+                    ),
+                    _ if handled.len() == 1 => {
+                        let source = source.as_ref().expect("still there");
+                        poll.reregister(source, Token(100 + at), Ready::WRITABLE, opts)
+                            .unwrap();
+                        set.set_readiness(Ready::WRITABLE).unwrap();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(handled, [0], "{opts:?}");
+        sources[0].0 = None;
+        let writable = [4, 5].map(|at| (Token(100 + at), Ready::WRITABLE));
+        expect_events(&poll, &mut events, &writable);
+        for (source, set) in &mut sources {
+            *source = None;
+            set.set_readiness(Ready::all()).unwrap();
+        }
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_dropped_waker_leaves_the_batch_and_the_queue(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let one = Waker::new(&poll, Token(1)).unwrap();
+    let other = Waker::new(&poll, Token(2)).unwrap();
+    one.wake().unwrap();
+    other.wake().unwrap();
+    assert_eq!(poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap(), 2);
+    drop(other);
+    let batch: Vec<Event> = events.iter().collect();
+    assert_eq!(batch, [Event::new(Ready::READABLE, Token(1))]);
+    one.wake().unwrap();
+    drop(one);
+    assert_eq!(events.iter().count(), 0);
+    expect_silence(&poll, &mut events);
+}
+
+fn a_batch_can_be_read_after_everything_is_gone(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let pairs = ready(&poll, &mut events, 3, PollOpt::LEVEL);
+    drop(pairs);
+    drop(poll);
+    assert_eq!(events.iter().count(), 0);
+    let (poll, _) = setup(backend);
+    expect_silence(&poll, &mut events);
+}
+
+fn nothing_comes_after_deregister_has_returned_on_another_thread(backend: Backend) {
+    const ROUNDS: usize = 2_000;
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    // The last registration that was seen, and the last that has ended.
+    let seen = Arc::new(AtomicUsize::new(0));
+    let ended = Arc::new(AtomicUsize::new(0));
+    let poller = spawn({
+        let (poll, seen, ended) = (Arc::clone(&poll), Arc::clone(&seen), Arc::clone(&ended));
+        move || {
+            loop {
+                poll.poll(&mut events, None).unwrap();
+                let mut batch = events.iter();
+                loop {
+                    let ended = ended.load(Ordering::SeqCst);
+                    let Some(event) = batch.next() else { break };
+                    let token = event.token().0;
+                    assert!(token > ended, "{token} after the end of {ended}");
+                    seen.store(token, Ordering::SeqCst);
+                }
+                if ended.load(Ordering::SeqCst) >= ROUNDS {
+                    return;
+                }
+            }
+        }
+    });
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    for round in 1..ROUNDS {
+        // Ready all the time, so that there is always an event under way.
+        poll.register(&source, Token(round), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+        until("the registration is seen", || {
+            seen.load(Ordering::SeqCst) == round
+        });
+        poll.deregister(&source).unwrap();
+        ended.store(round, Ordering::SeqCst);
+    }
+    ended.store(ROUNDS, Ordering::SeqCst);
+    let waker = Waker::new(&poll, Token(usize::MAX)).unwrap();
+    waker.wake().unwrap();
+    poller.join();
+}
+
+/// Proves that nothing comes, that nothing is even looked at in vain, and that time is kept.
+#[track_caller]
+fn expect_deep_silence(poll: &Poll, events: &mut Events, sentinel: &mut Sentinel) {
+    let stale = poll.stats().stale;
+    sentinel.expect_silence(poll, events);
+    let (start, timeout) = (Instant::now(), Duration::from_millis(20));
+    assert_eq!(poll.poll(events, Some(timeout)).unwrap(), 0);
+    assert!(start.elapsed() >= timeout, "{:?}", start.elapsed());
+    assert_eq!(
+        poll.stats().stale,
+        stale,
+        "events were dropped, hence polls were busy"
+    );
+}
+
+fn a_clone_of_a_dropped_source_is_silent(backend: Backend) {
+    for opts in TRIGGERS {
+        for sole in [true, false] {
+            let (poll, mut events) = setup(backend);
+            let mut sentinel = Sentinel::new();
+            let (stream, mut peer) = tcp_pair();
+            let source = if sole {
+                IoSource::new_sole(stream)
+            } else {
+                IoSource::new(stream)
+            };
+            poll.register(&source, Token(1), Ready::READABLE, opts)
+                .unwrap();
+            let clone = source.get_ref().try_clone().unwrap();
+            drop(source);
+            peer.write_all(b"x").unwrap();
+            expect_deep_silence(&poll, &mut events, &mut sentinel);
+            // It may be registered by itself.
+            let source = IoSource::new(clone);
+            poll.register(&source, Token(2), Ready::READABLE, opts)
+                .unwrap();
+            expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        }
+    }
+}
+
+fn what_was_taken_out_of_a_source_is_silent(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let mut sentinel = Sentinel::new();
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new_sole(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    collect(&poll, &mut events);
+    let stream = source.into_inner();
+    assert_eq!(events.iter().count(), 0);
+    expect_deep_silence(&poll, &mut events, &mut sentinel);
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+}
+
+/// Numbers that are used anew, in a process of one's own, where no other test takes them.
+#[cfg(unix)]
+mod numbers {
+    use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+    use std::os::unix::net::UnixStream;
+
+    use selector::EventedFd;
+    use testkit::{expect_nothing_now, in_child, pipe, unix_pair};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        a_new_source_of_the_same_number_and_token_is_no_ghosts_host,
+        a_number_is_free_while_a_clone_of_its_source_lives,
+        a_clone_that_nobody_was_told_of_is_no_ghost,
+        a_clone_put_back_under_its_number_can_be_registered,
+        a_raw_descriptor_that_was_closed_gives_up_its_number,
+        a_raw_descriptor_that_was_closed_can_still_be_deregistered,
+    }
+
+    /// Returns a new pair whose first end has the number `fd`, which is free.
+    #[track_caller]
+    fn pair_at(fd: RawFd) -> (UnixStream, UnixStream) {
+        let mut others = Vec::new();
+        for _ in 0..64 {
+            let (one, other) = unix_pair();
+            if one.as_raw_fd() == fd {
+                return (one, other);
+            }
+            if other.as_raw_fd() == fd {
+                return (other, one);
+            }
+            others.push((one, other));
+        }
+        panic!("{fd} is not used anew");
+    }
+
+    fn a_new_source_of_the_same_number_and_token_is_no_ghosts_host(backend: Backend) {
+        in_child(|| {
+            for opts in TRIGGERS {
+                for sole in [true, false] {
+                    let (poll, mut events) = setup(backend);
+                    let mut pairs: Vec<_> = (0..2)
+                        .map(|at| {
+                            let (stream, mut peer) = unix_pair();
+                            peer.write_all(b"x").unwrap();
+                            let source = match sole {
+                                true => IoSource::new_sole(stream),
+                                false => IoSource::new(stream),
+                            };
+                            poll.register(&source, Token(at), Ready::READABLE, opts)
+                                .unwrap();
+                            (source, peer)
+                        })
+                        .collect();
+                    assert_eq!(poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap(), 2);
+                    let mut handled = 0;
+                    for event in &events {
+                        handled += 1;
+                        let other = 1 - event.token().0;
+                        let fd = pairs[other].0.get_sole().as_raw_fd();
+                        pairs.remove(other);
+                        let (stream, peer) = pair_at(fd);
+                        let source = IoSource::new_sole(stream);
+                        poll.register(&source, Token(other), Ready::READABLE, opts)
+                            .unwrap();
+                        pairs.push((source, peer));
+                    }
+                    assert_eq!(handled, 1, "{opts:?}");
+                    let (mut new, old) = (pairs.pop().unwrap(), pairs.pop().unwrap());
+                    drop(old);
+                    expect_silence(&poll, &mut events);
+                    new.1.write_all(b"x").unwrap();
+                    let batch = collect(&poll, &mut events);
+                    assert_eq!(batch.len(), 1, "{batch:?}");
+                    assert_eq!(batch[0].readiness(), Ready::READABLE);
+                }
+            }
+        });
+    }
+
+    fn a_number_is_free_while_a_clone_of_its_source_lives(backend: Backend) {
+        in_child(|| {
+            for opts in TRIGGERS {
+                let (poll, mut events) = setup(backend);
+                let mut sentinel = Sentinel::new();
+                let (stream, mut peer) = unix_pair();
+                let source = IoSource::new_sole(stream);
+                let fd = source.get_sole().as_raw_fd();
+                poll.register(&source, Token(1), Ready::READABLE, opts)
+                    .unwrap();
+                let clone = source.get_ref().try_clone().unwrap();
+                drop(source);
+
+                let (stream, mut other) = pair_at(fd);
+                let source = IoSource::new(stream);
+                poll.register(&source, Token(2), Ready::READABLE, opts)
+                    .unwrap();
+                peer.write_all(b"x").unwrap();
+                expect_deep_silence(&poll, &mut events, &mut sentinel);
+                other.write_all(b"x").unwrap();
+                expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+                drop((source, clone));
+                expect_deep_silence(&poll, &mut events, &mut sentinel);
+            }
+        });
+    }
+
+    /// The descriptor was promised to be the only one. Polls may have work in vain, but no event
+    /// comes of it.
+    fn a_clone_that_nobody_was_told_of_is_no_ghost(backend: Backend) {
+        in_child(|| {
+            for opts in TRIGGERS {
+                let (poll, mut events) = setup(backend);
+                let mut sentinel = Sentinel::new();
+                let (stream, mut peer) = unix_pair();
+                let source = IoSource::new_sole(stream);
+                let fd = source.get_sole().as_raw_fd();
+                poll.register(&source, Token(1), Ready::READABLE, opts)
+                    .unwrap();
+                let clone: OwnedFd = source.get_sole().as_fd().try_clone_to_owned().unwrap();
+                drop(source);
+                peer.write_all(b"x").unwrap();
+                sentinel.expect_silence(&poll, &mut events);
+                let (start, timeout) = (Instant::now(), Duration::from_millis(10));
+                assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 0);
+                assert!(start.elapsed() >= timeout, "{:?}", start.elapsed());
+
+                let (stream, mut other) = pair_at(fd);
+                let source = IoSource::new_sole(stream);
+                poll.register(&source, Token(1), Ready::READABLE, opts)
+                    .unwrap();
+                peer.write_all(b"x").unwrap();
+                sentinel.expect_silence(&poll, &mut events);
+                other.write_all(b"x").unwrap();
+                expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+                drop(clone);
+            }
+        });
+    }
+
+    fn a_clone_put_back_under_its_number_can_be_registered(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let (stream, mut peer) = unix_pair();
+            let source = IoSource::new_sole(stream);
+            let fd = source.get_sole().as_raw_fd();
+            poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+                .unwrap();
+            let clone = source.get_sole().as_fd().try_clone_to_owned().unwrap();
+            drop(source);
+            // The lowest free number is the one that was just closed.
+            let back = clone.try_clone().unwrap();
+            assert_eq!(back.as_raw_fd(), fd);
+            let source = IoSource::new(back);
+            poll.register(&source, Token(2), Ready::READABLE, PollOpt::EDGE)
+                .unwrap();
+            peer.write_all(b"x").unwrap();
+            expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        });
+    }
+
+    fn a_raw_descriptor_that_was_closed_gives_up_its_number(backend: Backend) {
+        in_child(|| {
+            for polled in [true, false] {
+                let (poll, mut events) = setup(backend);
+                let (reader, writer) = pipe();
+                let fd = reader.as_raw_fd();
+                poll.register(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::LEVEL)
+                    .unwrap();
+                drop((reader, writer));
+                if polled {
+                    expect_nothing_now(&poll, &mut events);
+                }
+                let (stream, mut peer) = pair_at(fd);
+                let source = IoSource::new(stream);
+                poll.register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+                    .unwrap();
+                peer.write_all(b"x").unwrap();
+                expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+            }
+        });
+    }
+
+    fn a_raw_descriptor_that_was_closed_can_still_be_deregistered(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let (reader, writer) = pipe();
+            let fd = reader.as_raw_fd();
+            poll.register(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            drop((reader, writer));
+            // The system may say that there is no such descriptor; the registration ends.
+            let _told = poll.deregister(&EventedFd(&fd)).is_err();
+            assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+            expect_silence(&poll, &mut events);
+        });
+    }
+}

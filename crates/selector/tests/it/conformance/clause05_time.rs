@@ -1,0 +1,208 @@
+//! Never early, however long or short; and signals change nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use selector::{Backend, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use testkit::{spawn, tcp_pair};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    zero_returns_at_once_with_what_is_there,
+    no_timeout_ends_early,
+    a_timeout_that_passes_costs_one_look,
+    very_long_and_endless_waits_end_with_an_event,
+    every_one_of_several_pollers_keeps_its_time,
+    a_change_of_registrations_does_not_end_a_wait,
+}
+
+fn zero_returns_at_once_with_what_is_there(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    assert_eq!(poll.poll(&mut events, Some(Duration::ZERO)).unwrap(), 0);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    let waker = Waker::new(&poll, Token(2)).unwrap();
+    waker.wake().unwrap();
+    assert_eq!(poll.poll(&mut events, Some(Duration::ZERO)).unwrap(), 2);
+    assert_eq!(poll.poll(&mut events, Some(Duration::ZERO)).unwrap(), 1);
+}
+
+/// Polls until the timeout, and makes sure that it was not earlier.
+#[track_caller]
+fn expect_in_time(poll: &Poll, events: &mut Events, timeout: Duration) {
+    let start = Instant::now();
+    assert_eq!(poll.poll(events, Some(timeout)).unwrap(), 0);
+    let elapsed = start.elapsed();
+    assert!(elapsed >= timeout, "{elapsed:?} instead of {timeout:?}");
+}
+
+const TIMEOUTS: [Duration; 7] = [
+    Duration::from_nanos(1),
+    Duration::from_nanos(999),
+    Duration::from_micros(100),
+    Duration::from_micros(999),
+    Duration::from_millis(1),
+    Duration::from_micros(1_001),
+    Duration::from_millis(10),
+];
+
+fn no_timeout_ends_early(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    for timeout in TIMEOUTS {
+        for _ in 0..5 {
+            expect_in_time(&poll, &mut events, timeout);
+        }
+    }
+}
+
+fn a_timeout_that_passes_costs_one_look(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let before = poll.stats();
+    expect_in_time(&poll, &mut events, Duration::from_millis(1));
+    let after = poll.stats();
+    assert_eq!(
+        (after.polls - before.polls, after.events, after.stale),
+        (1, 0, 0)
+    );
+}
+
+fn very_long_and_endless_waits_end_with_an_event(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let month = Duration::from_secs(30 * 86_400);
+    for timeout in [
+        Some(month),
+        Some(month + Duration::from_nanos(1)),
+        Some(Duration::from_secs(u64::MAX)),
+        Some(Duration::MAX),
+        None,
+    ] {
+        for interruptible in [false, true] {
+            let poller = spawn({
+                let poll = Arc::clone(&poll);
+                move || {
+                    let count = match interruptible {
+                        false => poll.poll(&mut events, timeout),
+                        true => poll.poll_interruptible(&mut events, timeout),
+                    };
+                    (count, events)
+                }
+            });
+            poller.wait_until_asleep();
+            waker.wake().unwrap();
+            let count;
+            (count, events) = poller.join();
+            assert_eq!(count.unwrap(), 1, "{timeout:?}");
+            assert_eq!(events.get(0).map(|event| event.token()), Some(Token(1)));
+        }
+    }
+}
+
+fn every_one_of_several_pollers_keeps_its_time(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let poll = Arc::new(poll);
+    let pollers: Vec<_> = (0..4)
+        .map(|number| {
+            let poll = Arc::clone(&poll);
+            spawn(move || {
+                let mut events = Events::with_capacity(8);
+                for timeout in TIMEOUTS {
+                    expect_in_time(&poll, &mut events, timeout + Duration::from_micros(number));
+                }
+            })
+        })
+        .collect();
+    pollers.into_iter().for_each(testkit::Task::join);
+}
+
+fn a_change_of_registrations_does_not_end_a_wait(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let poller = spawn({
+        let poll = Arc::clone(&poll);
+        move || expect_in_time(&poll, &mut events, Duration::from_millis(50))
+    });
+    poller.wait_until_asleep();
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    for _ in 0..100 {
+        poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        poll.reregister(&source, Token(2), Ready::PRIORITY, PollOpt::LEVEL)
+            .unwrap();
+        poll.deregister(&source).unwrap();
+    }
+    poller.join();
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io::ErrorKind;
+
+    use testkit::{in_child, interrupt_every};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        a_poll_keeps_its_time_under_a_storm_of_signals,
+        events_come_through_a_storm_of_signals,
+        an_interruptible_poll_tells_of_a_signal,
+    }
+
+    const STORM: Duration = Duration::from_millis(1);
+
+    fn a_poll_keeps_its_time_under_a_storm_of_signals(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            interrupt_every(STORM);
+            for timeout in [Duration::from_millis(30), Duration::from_micros(20_500)] {
+                for _ in 0..5 {
+                    expect_in_time(&poll, &mut events, timeout);
+                }
+            }
+        });
+    }
+
+    fn events_come_through_a_storm_of_signals(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let waker = Waker::new(&poll, Token(1)).unwrap();
+            interrupt_every(STORM);
+            let asker = Arc::new(Waker::new(&poll, Token(2)).unwrap());
+            let thread = spawn({
+                let asker = Arc::clone(&asker);
+                move || {
+                    // While the other one is interrupted many times.
+                    let (idle, mut events) = setup(backend);
+                    expect_in_time(&idle, &mut events, Duration::from_millis(20));
+                    asker.wake().unwrap();
+                }
+            });
+            assert_eq!(poll.poll(&mut events, None).unwrap(), 1);
+            assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)));
+            thread.join();
+            waker.wake().unwrap();
+            assert_eq!(poll.poll_interruptible(&mut events, None).unwrap(), 1);
+        });
+    }
+
+    fn an_interruptible_poll_tells_of_a_signal(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            interrupt_every(STORM);
+            for timeout in [None, Some(Duration::MAX), Some(testkit::DEADLINE)] {
+                let error = poll.poll_interruptible(&mut events, timeout).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+                assert!(events.is_empty());
+            }
+        });
+    }
+}

@@ -1,0 +1,586 @@
+//! Wakers and user-space readiness, from any thread.
+
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use selector::{
+    Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
+    Waker,
+};
+use testkit::{
+    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
+};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    a_wake_before_the_poll_is_not_lost,
+    a_wake_ends_a_sleep,
+    wakes_nobody_has_seen_are_one_event,
+    each_waker_has_its_own_token,
+    clones_of_a_waker_are_one,
+    a_wake_costs_nothing_while_nobody_sleeps,
+    one_wake_is_sent_to_a_sleeper,
+    what_was_written_before_a_wake_is_visible,
+    no_wake_is_lost_among_many_threads,
+    a_waker_outlives_its_poll,
+    a_level_set_by_hand_holds_until_it_is_cleared,
+    an_edge_set_by_hand_comes_with_each_setting,
+    a_oneshot_set_by_hand_is_silent_until_reregistered,
+    readiness_is_remembered_while_unregistered,
+    readiness_set_by_a_thread_ends_a_sleep,
+    reregistering_reports_what_was_set,
+    what_was_set_is_kept_when_deregistered,
+    nothing_is_lost_while_threads_set_and_register,
+    neither_side_starves_the_other_in_a_batch_of_one,
+    no_source_starves_in_a_batch_of_one,
+    a_poll_in_a_poll_is_readable_when_it_has_something,
+    a_poll_in_a_poll_wakes_its_outer_one,
+    a_lent_poll_reports_a_level_once_in_a_batch,
+    a_poll_cannot_be_registered_with_itself,
+    handles_go_between_threads,
+}
+
+const WOKEN: Ready = Ready::READABLE;
+
+fn a_wake_before_the_poll_is_not_lost(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    expect_nothing_now(&poll, &mut events);
+    for timeout in [None, Some(Duration::ZERO), Some(Duration::MAX)] {
+        waker.wake().unwrap();
+        assert_eq!(poll.poll(&mut events, timeout).unwrap(), 1);
+        let batch: Vec<Event> = events.iter().collect();
+        assert_eq!(batch, [Event::new(WOKEN, Token(1))]);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_wake_ends_a_sleep(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    for _ in 0..50 {
+        let poller = spawn({
+            let poll = Arc::clone(&poll);
+            move || {
+                assert_eq!(poll.poll(&mut events, None).unwrap(), 1);
+                events
+            }
+        });
+        poller.wait_until_asleep();
+        waker.wake().unwrap();
+        events = poller.join();
+        assert_eq!(events.get(0), Some(Event::new(WOKEN, Token(1))));
+    }
+}
+
+fn wakes_nobody_has_seen_are_one_event(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    for _ in 0..3 {
+        for _ in 0..1000 {
+            waker.wake().unwrap();
+        }
+        assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn each_waker_has_its_own_token(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let wakers: Vec<_> = (0..50)
+        .map(|at| Waker::new(&poll, Token(at)).unwrap())
+        .collect();
+    for step in [1, 2, 7] {
+        let woken = || wakers.iter().enumerate().step_by(step);
+        woken().for_each(|(_, waker)| waker.wake().unwrap());
+        let expected: Vec<_> = woken().map(|(at, _)| (Token(at), WOKEN)).collect();
+        expect_events(&poll, &mut events, &expected);
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn clones_of_a_waker_are_one(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let clone = waker.clone();
+    waker.wake().unwrap();
+    clone.wake().unwrap();
+    assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
+    drop(waker);
+    clone.wake().unwrap();
+    assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
+    clone.wake().unwrap();
+    drop(clone);
+    expect_silence(&poll, &mut events);
+}
+
+fn a_wake_costs_nothing_while_nobody_sleeps(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    for round in 1..=3 {
+        for _ in 0..100 {
+            waker.wake().unwrap();
+        }
+        collect(&poll, &mut events);
+        let stats = poll.stats();
+        assert_eq!(
+            (stats.wakes_sent, stats.wakes_elided),
+            (0, round * 100),
+            "{stats:?}"
+        );
+    }
+}
+
+fn one_wake_is_sent_to_a_sleeper(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let wakers: Vec<_> = (0..10)
+        .map(|at| Waker::new(&poll, Token(at)).unwrap())
+        .collect();
+    let poller = spawn({
+        let poll = Arc::clone(&poll);
+        move || {
+            poll.poll(&mut events, None).unwrap();
+            events
+        }
+    });
+    poller.wait_until_asleep();
+    for _ in 0..100 {
+        wakers.iter().for_each(|waker| waker.wake().unwrap());
+    }
+    let mut events = poller.join();
+    let left = events.len() < wakers.len();
+    assert_eq!(
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap() > 0,
+        left || !events.is_empty()
+    );
+    let stats = poll.stats();
+    assert_eq!(stats.wakes_sent, 1, "{stats:?}");
+    assert_eq!(stats.wakes_elided, 999, "{stats:?}");
+}
+
+fn what_was_written_before_a_wake_is_visible(backend: Backend) {
+    const ROUNDS: usize = 5_000;
+    // Two threads wake each other in turn: a wake that is lost stops both.
+    let sides = [0, 1].map(|_| Arc::new(setup(backend).0));
+    let value = Arc::new(AtomicUsize::new(0));
+    let wakers = [0, 1].map(|at| Waker::new(&sides[at], Token(at)).unwrap());
+    let play = |own: usize| {
+        let (poll, value) = (Arc::clone(&sides[own]), Arc::clone(&value));
+        let other = wakers[1 - own].clone();
+        move || {
+            let mut events = Events::with_capacity(8);
+            for round in 0..ROUNDS {
+                poll.poll(&mut events, None).unwrap();
+                assert_eq!(events.get(0), Some(Event::new(WOKEN, Token(own))));
+                // The wake alone orders these.
+                assert_eq!(value.load(Ordering::Relaxed), 2 * round + own);
+                value.store(2 * round + own + 1, Ordering::Relaxed);
+                other.wake().unwrap();
+            }
+        }
+    };
+    let tasks = [spawn(play(0)), spawn(play(1))];
+    wakers[0].wake().unwrap();
+    tasks.into_iter().for_each(testkit::Task::join);
+}
+
+fn no_wake_is_lost_among_many_threads(backend: Backend) {
+    const THREADS: usize = 4;
+    const WAKES: usize = 5_000;
+    let poll = Arc::new(setup(backend).0);
+    let counts: Arc<Vec<AtomicUsize>> = Arc::new((0..THREADS).map(|_| 0.into()).collect());
+    let tasks: Vec<_> = (0..THREADS)
+        .map(|at| {
+            let waker = Waker::new(&poll, Token(at)).unwrap();
+            let counts = Arc::clone(&counts);
+            spawn(move || {
+                for _ in 0..WAKES {
+                    counts[at].fetch_add(1, Ordering::Relaxed);
+                    waker.wake().unwrap();
+                }
+                // It ends with its thread's last handle, which must not take a wake along.
+                waker
+            })
+        })
+        .collect();
+    let mut events = Events::with_capacity(2);
+    let mut seen = [0; THREADS];
+    while seen != [WAKES; THREADS] {
+        for event in collect(&poll, &mut events) {
+            let at = event.token().0;
+            seen[at] = counts[at].load(Ordering::Relaxed);
+        }
+    }
+    let _wakers: Vec<Waker> = tasks.into_iter().map(testkit::Task::join).collect();
+}
+
+fn a_waker_outlives_its_poll(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    waker.wake().unwrap();
+    drop(poll);
+    for _ in 0..3 {
+        waker.wake().unwrap();
+    }
+    let (poll, _) = setup(backend);
+    expect_silence(&poll, &mut events);
+    drop(waker);
+}
+
+fn registration(
+    poll: &Poll,
+    token: usize,
+    interest: Ready,
+    opts: PollOpt,
+) -> (Registration, SetReadiness) {
+    let (registration, set) = Registration::new();
+    poll.register(&registration, Token(token), interest, opts)
+        .unwrap();
+    (registration, set)
+}
+
+fn a_level_set_by_hand_holds_until_it_is_cleared(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::empty()] {
+        let (poll, mut events) = setup(backend);
+        let (_registration, set) = registration(&poll, 1, Ready::READABLE, opts);
+        for _ in 0..3 {
+            expect_silence(&poll, &mut events);
+            set.set_readiness(Ready::READABLE).unwrap();
+            for _ in 0..3 {
+                assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
+            }
+            set.set_readiness(Ready::WRITABLE).unwrap();
+        }
+        expect_silence(&poll, &mut events);
+    }
+}
+
+fn an_edge_set_by_hand_comes_with_each_setting(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let interest = Ready::READABLE | Ready::WRITABLE;
+    let (_registration, set) = registration(&poll, 1, interest, PollOpt::EDGE);
+    for readiness in [
+        Ready::READABLE,
+        Ready::READABLE,
+        interest,
+        Ready::WRITABLE,
+        Ready::HUP,
+    ] {
+        set.set_readiness(readiness).unwrap();
+        assert_eq!(set.readiness(), readiness);
+        expect_events(&poll, &mut events, &[(Token(1), readiness)]);
+        expect_silence(&poll, &mut events);
+    }
+    // What was cleared before anybody looked was never there.
+    set.set_readiness(Ready::READABLE).unwrap();
+    set.set_readiness(Ready::empty()).unwrap();
+    expect_silence(&poll, &mut events);
+}
+
+fn a_oneshot_set_by_hand_is_silent_until_reregistered(backend: Backend) {
+    for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
+        let (poll, mut events) = setup(backend);
+        let (source, set) = registration(&poll, 1, Ready::READABLE, opts);
+        for _ in 0..3 {
+            set.set_readiness(Ready::READABLE).unwrap();
+            expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+            set.set_readiness(Ready::READABLE).unwrap();
+            expect_silence(&poll, &mut events);
+            set.set_readiness(Ready::empty()).unwrap();
+            poll.reregister(&source, Token(1), Ready::READABLE, opts)
+                .unwrap();
+            expect_silence(&poll, &mut events);
+        }
+    }
+}
+
+fn readiness_is_remembered_while_unregistered(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (source, set) = Registration::new();
+        set.set_readiness(Ready::WRITABLE).unwrap();
+        poll.register(&source, Token(1), Ready::WRITABLE, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+    }
+}
+
+fn readiness_set_by_a_thread_ends_a_sleep(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let poll = Arc::new(poll);
+        let (_source, set) = registration(&poll, 1, Ready::WRITABLE, opts);
+        let poller = spawn({
+            let poll = Arc::clone(&poll);
+            move || expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)])
+        });
+        poller.wait_until_asleep();
+        // Of no interest to anybody.
+        set.set_readiness(Ready::READABLE).unwrap();
+        set.set_readiness(Ready::READABLE | Ready::WRITABLE)
+            .unwrap();
+        poller.join();
+    }
+}
+
+fn reregistering_reports_what_was_set(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (source, set) = registration(&poll, 1, Ready::READABLE, opts);
+        set.set_readiness(Ready::READABLE | Ready::WRITABLE)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+        let interest = Ready::READABLE | Ready::WRITABLE;
+        poll.reregister(&source, Token(2), interest, opts).unwrap();
+        expect_events(&poll, &mut events, &[(Token(2), interest)]);
+        poll.reregister(&source, Token(3), Ready::PRIORITY, opts)
+            .unwrap();
+        expect_silence(&poll, &mut events);
+        poll.reregister(&source, Token(4), Ready::WRITABLE, opts)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(4), Ready::WRITABLE)]);
+    }
+}
+
+fn what_was_set_is_kept_when_deregistered(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let (one, mut events) = setup(backend);
+        let (other, _) = setup(backend);
+        let (source, set) = registration(&one, 1, Ready::READABLE, opts);
+        set.set_readiness(Ready::READABLE).unwrap();
+        one.deregister(&source).unwrap();
+        expect_silence(&one, &mut events);
+        other
+            .register(&source, Token(2), Ready::READABLE, opts)
+            .unwrap();
+        expect_silence(&one, &mut events);
+        expect_events(&other, &mut events, &[(Token(2), Ready::READABLE)]);
+        drop(source);
+        expect_silence(&other, &mut events);
+        set.set_readiness(Ready::READABLE).unwrap();
+        expect_silence(&other, &mut events);
+    }
+}
+
+fn nothing_is_lost_while_threads_set_and_register(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let (source, set) = Registration::new();
+        let setters: Vec<_> = (0..2)
+            .map(|_| {
+                let set = set.clone();
+                spawn(move || {
+                    for _ in 0..2_000 {
+                        set.set_readiness(Ready::READABLE).unwrap();
+                        set.set_readiness(Ready::empty()).unwrap();
+                    }
+                    set.set_readiness(Ready::READABLE).unwrap();
+                })
+            })
+            .collect();
+        for round in 0..500 {
+            poll.register(&source, Token(round), Ready::READABLE, opts)
+                .unwrap();
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            assert!(events.iter().all(|event| event.token() == Token(round)));
+            poll.reregister(&source, Token(round), Ready::READABLE, opts)
+                .unwrap();
+            poll.deregister(&source).unwrap();
+            assert_eq!(events.iter().count(), 0);
+        }
+        poll.register(&source, Token(7), Ready::READABLE, opts)
+            .unwrap();
+        setters.into_iter().for_each(testkit::Task::join);
+        if opts.is_oneshot() {
+            poll.reregister(&source, Token(7), Ready::READABLE, opts)
+                .unwrap();
+        }
+        expect_events(&poll, &mut events, &[(Token(7), Ready::READABLE)]);
+    }
+}
+
+fn neither_side_starves_the_other_in_a_batch_of_one(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    let (_registration, set) = registration(&poll, 1, Ready::WRITABLE, PollOpt::LEVEL);
+    set.set_readiness(Ready::WRITABLE).unwrap();
+    for capacity in [0, 1, 2] {
+        let mut events = Events::with_capacity(capacity);
+        let mut counts = [0; 2];
+        for _ in 0..20 {
+            for event in collect(&poll, &mut events) {
+                counts[event.token().0] += 1;
+            }
+        }
+        assert!(
+            counts.iter().all(|count| *count >= 8),
+            "{capacity}: {counts:?}"
+        );
+    }
+}
+
+fn no_source_starves_in_a_batch_of_one(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let streams: Vec<_> = (0..5)
+        .map(|at| {
+            let (stream, peer) = tcp_pair();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(at), Ready::WRITABLE, PollOpt::LEVEL)
+                .unwrap();
+            (source, peer)
+        })
+        .collect();
+    let sets: Vec<_> = (5..10)
+        .map(|at| {
+            let pair = registration(&poll, at, Ready::WRITABLE, PollOpt::LEVEL);
+            pair.1.set_readiness(Ready::WRITABLE).unwrap();
+            pair
+        })
+        .collect();
+    let mut events = Events::with_capacity(1);
+    let mut counts = [0; 10];
+    for _ in 0..100 {
+        let batch = collect(&poll, &mut events);
+        assert_eq!(batch.len(), 1);
+        counts[batch[0].token().0] += 1;
+    }
+    assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
+    drop((streams, sets));
+}
+
+/// Whether a `Poll` on `backend` can be registered with another.
+fn nests(backend: Backend) -> bool {
+    backend != Backend::Poll
+}
+
+#[track_caller]
+fn expect_no_nesting(outer: &Poll, inner: &Poll) {
+    let error = outer
+        .register(inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+}
+
+fn a_poll_in_a_poll_is_readable_when_it_has_something(backend: Backend) {
+    for &outer in Backend::available() {
+        for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+            let (outer, mut events) = setup(outer);
+            let (inner, mut its) = setup(backend);
+            if !nests(backend) {
+                expect_no_nesting(&outer, &inner);
+                continue;
+            }
+            outer
+                .register(&inner, Token(9), Ready::READABLE, opts)
+                .unwrap();
+            let waker = Waker::new(&inner, Token(1)).unwrap();
+            let (stream, mut peer) = tcp_pair();
+            let source = IoSource::new(stream);
+            inner
+                .register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            for round in 0..6 {
+                let expected = if round % 2 == 0 {
+                    waker.wake().unwrap();
+                    (Token(1), WOKEN)
+                } else {
+                    peer.write_all(b"x").unwrap();
+                    (Token(2), Ready::READABLE)
+                };
+                expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+                expect_events(&inner, &mut its, &[expected]);
+                testkit::drain(source.get_ref());
+                // Until there is nothing more, as an edge wants it.
+                while inner.poll(&mut its, Some(Duration::ZERO)).unwrap() > 0 {}
+                if opts.is_oneshot() {
+                    outer
+                        .reregister(&inner, Token(9), Ready::READABLE, opts)
+                        .unwrap();
+                }
+            }
+            outer.deregister(&inner).unwrap();
+            waker.wake().unwrap();
+            expect_silence(&outer, &mut events);
+        }
+    }
+}
+
+fn a_poll_in_a_poll_wakes_its_outer_one(backend: Backend) {
+    for &outer in Backend::available() {
+        let (outer, mut events) = setup(outer);
+        let outer = Arc::new(outer);
+        let (inner, mut its) = setup(backend);
+        if !nests(backend) {
+            expect_no_nesting(&outer, &inner);
+            continue;
+        }
+        let waker = Waker::new(&inner, Token(1)).unwrap();
+        waker.wake().unwrap();
+        // What was pending before is told as well.
+        outer
+            .register(&inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+        expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+        for _ in 0..20 {
+            let poller = spawn({
+                let outer = Arc::clone(&outer);
+                move || {
+                    expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+                    events
+                }
+            });
+            poller.wait_until_asleep();
+            waker.wake().unwrap();
+            events = poller.join();
+            expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+            expect_nothing_now(&inner, &mut its);
+        }
+        drop(inner);
+        expect_silence(&outer, &mut events);
+    }
+}
+
+fn a_lent_poll_reports_a_level_once_in_a_batch(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    // Whoever has the descriptor may wait on it, so that wakes go there from now on.
+    #[cfg(unix)]
+    std::os::fd::AsRawFd::as_raw_fd(&poll);
+    let sets = [1, 2].map(|at| {
+        let pair = registration(&poll, at, Ready::READABLE, PollOpt::LEVEL);
+        pair.1.set_readiness(Ready::READABLE).unwrap();
+        pair
+    });
+    for _ in 0..5 {
+        let both = [Token(1), Token(2)].map(|token| Event::new(WOKEN, token));
+        assert_eq!(collect(&poll, &mut events), both);
+    }
+    drop(sets);
+    expect_silence(&poll, &mut events);
+}
+
+fn a_poll_cannot_be_registered_with_itself(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    poll.register(&poll, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap_err();
+    expect_silence(&poll, &mut events);
+}
+
+fn handles_go_between_threads(_: Backend) {
+    fn send_and_sync<T: Send + Sync>() {}
+    fn send<T: Send>() {}
+    send_and_sync::<Poll>();
+    send_and_sync::<Waker>();
+    send_and_sync::<Registration>();
+    send_and_sync::<SetReadiness>();
+    send_and_sync::<IoSource<std::net::TcpStream>>();
+    send::<Events>();
+}

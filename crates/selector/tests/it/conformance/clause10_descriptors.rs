@@ -1,0 +1,70 @@
+//! No descriptor is leaked, to another program or by a constructor that fails.
+
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
+use testkit::{descriptors, in_child, is_close_on_exec, limit_descriptors, tcp_pair};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    a_polls_descriptors_are_closed_on_exec,
+    a_poll_closes_what_it_opened,
+    no_descriptor_is_lost_when_none_is_left,
+}
+
+fn a_polls_descriptors_are_closed_on_exec(backend: Backend) {
+    in_child(|| {
+        let before = descriptors();
+        let (poll, _) = setup(backend);
+        let own: Vec<_> = descriptors()
+            .into_iter()
+            .filter(|fd| !before.contains(fd))
+            .collect();
+        assert!(own.contains(&poll.as_raw_fd()), "{own:?}");
+        assert!(own.iter().all(|fd| is_close_on_exec(*fd)), "{own:?}");
+        let list = Command::new("ls")
+            .args(["-l", "/dev/fd/"])
+            .output()
+            .unwrap();
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        assert!(list.contains("->") && !list.contains("event"), "{list}");
+    });
+}
+
+fn a_poll_closes_what_it_opened(backend: Backend) {
+    in_child(|| {
+        let before = descriptors();
+        for _ in 0..10 {
+            let (poll, _) = setup(backend);
+            let (stream, _peer) = tcp_pair();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+                .unwrap();
+            drop(poll);
+        }
+        assert_eq!(descriptors(), before);
+    });
+}
+
+fn no_descriptor_is_lost_when_none_is_left(backend: Backend) {
+    in_child(|| {
+        let before = descriptors();
+        drop(Poll::with_backend(backend).unwrap());
+        let mut spare = 0;
+        loop {
+            limit_descriptors(spare);
+            let made = Poll::with_backend(backend);
+            match made {
+                Ok(_) => break,
+                Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EMFILE)),
+            }
+            // Listing them takes one more than there is.
+            limit_descriptors(spare + 8);
+            assert_eq!(descriptors(), before);
+            spare += 1;
+        }
+        assert!(spare > 0, "no constructor failed");
+    });
+}
