@@ -241,13 +241,16 @@ impl Sleep {
         between_sequential();
     }
 
-    /// Begins a poll that does not sleep; the caller must drain the queue afterwards.
+    /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then
+    /// the caller must drain the queue, which nobody else was told of.
     #[inline]
-    pub(crate) fn pass(&self) {
-        if self.lent.load(Ordering::Relaxed) {
-            self.state.fetch_and(!Sleep::WAKING, Ordering::SeqCst);
-            between_sequential();
+    pub(crate) fn pass(&self) -> bool {
+        if self.state.load(Ordering::SeqCst) & Sleep::WAKING == 0 {
+            return false;
         }
+        self.state.fetch_and(!Sleep::WAKING, Ordering::SeqCst);
+        between_sequential();
+        true
     }
 
     /// Tells whether the caller, who has just queued something, has to wake a sleeper.
@@ -304,6 +307,11 @@ mod model {
             }
             *set = false;
         }
+
+        /// Looks without sleeping, which clears it too.
+        fn look(&self) {
+            *self.set.lock().unwrap() = false;
+        }
     }
 
     struct Poll {
@@ -340,16 +348,29 @@ mod model {
                         self.handle.sleep();
                     }
                     self.sleep.leave();
+                    self.drain(room, &mut seen);
+                } else {
+                    self.drain(room, &mut seen);
+                    self.handle.look();
+                    if self.sleep.pass() {
+                        self.drain(0, &mut seen);
+                    }
                 }
+            }
+            seen
+        }
+
+        fn drain(&self, room: usize, seen: &mut Vec<usize>) {
+            let room = room.saturating_sub(seen.len());
+            if room > 0 {
                 self.queue.drain(room, |node, _| {
                     seen.push(node.value);
                     true
                 });
-                if !self.queue.is_empty() && self.sleep.must_wake() {
-                    self.handle.set();
-                }
             }
-            seen
+            if !self.queue.is_empty() && self.sleep.must_wake() {
+                self.handle.set();
+            }
         }
     }
 
