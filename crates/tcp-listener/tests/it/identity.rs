@@ -1,6 +1,6 @@
 //! How a listener is made, taken over and given back, and its options.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use selector::{Evented, Poll, PollOpt, Ready};
@@ -140,6 +140,7 @@ fn only_v6_is_told_and_must_be_set_before_binding() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn reuse_port_and_deferred_accept_are_taken_over() {
+    use std::io::Write;
     use std::time::Duration;
 
     let socket = || {

@@ -1,0 +1,215 @@
+//! The options, each by the constant of its name in [`sockopt`], and multicast groups.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::UdpSocket;
+
+/// # Options
+///
+/// What is refused changes nothing. The options that are not here can be set through [`sockopt`],
+/// which takes a `&UdpSocket` too.
+///
+/// ```
+/// # let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// socket.set_broadcast(true)?;
+/// assert!(socket.broadcast()?);
+///
+/// socket.set_multicast_ttl_v4(3)?;
+/// assert_eq!(socket.multicast_ttl_v4()?, 3);
+///
+/// let error = socket.set_ttl(0).unwrap_err();
+/// assert_eq!(error.to_string(), "IP_TTL: 0 is outside 1..=255");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl UdpSocket {
+    /// Sets whether datagrams may go to a broadcast address (`SO_BROADCAST`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says.
+    #[doc(alias = "SO_BROADCAST")]
+    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
+        sockopt::BROADCAST.set(self.socket(), on)
+    }
+
+    /// Returns whether datagrams may go to a broadcast address (`SO_BROADCAST`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "SO_BROADCAST")]
+    pub fn broadcast(&self) -> io::Result<bool> {
+        sockopt::BROADCAST.get(self.socket())
+    }
+
+    /// Sets whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// On Windows it is the receiver's option, elsewhere the sender's.
+    #[doc(alias = "IP_MULTICAST_LOOP")]
+    pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
+        sockopt::MULTICAST_LOOP_V4.set(self.socket(), on)
+    }
+
+    /// Returns whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "IP_MULTICAST_LOOP")]
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        sockopt::MULTICAST_LOOP_V4.get(self.socket())
+    }
+
+    /// Sets how many routers a datagram to an IPv4 group may pass (`IP_MULTICAST_TTL`); 1, the
+    /// default, stays in the local network.
+    ///
+    /// # Errors
+    /// `InvalidInput` past 255, naming the option and the range; otherwise what `setsockopt(2)`
+    /// says.
+    #[doc(alias = "IP_MULTICAST_TTL")]
+    pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
+        sockopt::MULTICAST_TTL_V4.set(self.socket(), ttl)
+    }
+
+    /// Returns how many routers a datagram to an IPv4 group may pass (`IP_MULTICAST_TTL`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "IP_MULTICAST_TTL")]
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        sockopt::MULTICAST_TTL_V4.get(self.socket())
+    }
+
+    /// Sets whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says: mostly that it is no IPv6 socket.
+    ///
+    /// # Platform-specific behaviour
+    /// On Windows it is the receiver's option, elsewhere the sender's.
+    #[doc(alias = "IPV6_MULTICAST_LOOP")]
+    pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
+        sockopt::MULTICAST_LOOP_V6.set(self.socket(), on)
+    }
+
+    /// Returns whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_MULTICAST_LOOP")]
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        sockopt::MULTICAST_LOOP_V6.get(self.socket())
+    }
+
+    /// Sets how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
+    ///
+    /// # Errors
+    /// `InvalidInput` past 255, naming the option and the range; otherwise what `setsockopt(2)`
+    /// says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_MULTICAST_HOPS")]
+    pub fn set_multicast_hops_v6(&self, hops: u32) -> io::Result<()> {
+        sockopt::MULTICAST_HOPS_V6.set(self.socket(), hops)
+    }
+
+    /// Returns how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_MULTICAST_HOPS")]
+    pub fn multicast_hops_v6(&self) -> io::Result<u32> {
+        sockopt::MULTICAST_HOPS_V6.get(self.socket())
+    }
+
+    /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
+    /// `setsockopt(2)` says.
+    ///
+    /// # Platform-specific behaviour
+    /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    #[doc(alias = "IP_TTL")]
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        sockopt::TTL.set(self.socket(), ttl)
+    }
+
+    /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    #[doc(alias = "IP_TTL")]
+    pub fn ttl(&self) -> io::Result<u32> {
+        sockopt::TTL.get(self.socket())
+    }
+
+    /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
+    /// is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        sockopt::ONLY_V6.set(self.socket(), only_v6)
+    }
+
+    /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        sockopt::ONLY_V6.get(self.socket())
+    }
+
+    /// Receives what is sent to an IPv4 group, on the network that `interface` is an address in;
+    /// `0.0.0.0` leaves that to the system (`IP_ADD_MEMBERSHIP`).
+    ///
+    /// # Errors
+    /// What the system says: `AddrInUse` if it has joined already, or that the address is not a
+    /// group's, or that there is no such interface.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let socket = udp_socket::UdpSocket::bind(&"0.0.0.0:0".parse().unwrap())?;
+    /// let group = Ipv4Addr::new(224, 0, 0, 123);
+    /// socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+    /// socket.leave_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "IP_ADD_MEMBERSHIP")]
+    pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.socket().join_multicast_v4(multiaddr, interface)
+    }
+
+    /// Receives what is sent to an IPv6 group, on the interface of this number; 0 leaves that to
+    /// the system (`IPV6_ADD_MEMBERSHIP`).
+    ///
+    /// # Errors
+    /// As with [`join_multicast_v4`](UdpSocket::join_multicast_v4).
+    #[doc(alias("IPV6_ADD_MEMBERSHIP", "IPV6_JOIN_GROUP"))]
+    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.socket().join_multicast_v6(multiaddr, interface)
+    }
+
+    /// Takes back [`join_multicast_v4`](UdpSocket::join_multicast_v4) (`IP_DROP_MEMBERSHIP`).
+    ///
+    /// # Errors
+    /// `AddrNotAvailable` if it has not joined, and what else the system says.
+    #[doc(alias = "IP_DROP_MEMBERSHIP")]
+    pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.socket().leave_multicast_v4(multiaddr, interface)
+    }
+
+    /// Takes back [`join_multicast_v6`](UdpSocket::join_multicast_v6) (`IPV6_DROP_MEMBERSHIP`).
+    ///
+    /// # Errors
+    /// `AddrNotAvailable` if it has not joined, and what else the system says.
+    #[doc(alias("IPV6_DROP_MEMBERSHIP", "IPV6_LEAVE_GROUP"))]
+    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.socket().leave_multicast_v6(multiaddr, interface)
+    }
+}

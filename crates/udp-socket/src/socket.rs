@@ -1,0 +1,503 @@
+//! The socket: making it, its addresses, and moving datagrams.
+//!
+//! Options live in `options`, what not every system has in `os`.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{self, SocketAddr};
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{Domain, Protocol, SockRef, Type};
+use token_ready::{PollOpt, Ready, Token};
+
+/// A non-blocking UDP socket, to be registered with a [`Poll`].
+///
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// again. The socket is close-on-exec. Dropping it ends its registration and closes it.
+///
+/// # Datagrams
+/// A call moves one datagram, whole or not at all, but for this: what does not fit into the
+/// receiver's buffers is lost. [`recv_bufs_from`](UdpSocket::recv_bufs_from) tells when that
+/// happened. A datagram may be empty: receiving `Ok(0)` is one of those, not an end.
+///
+/// # Connected sockets
+/// [`connect`](UdpSocket::connect) sends nothing. It sets where [`send`](UdpSocket::send) goes, and
+/// whom datagrams are received from; and it lets the socket hear of errors. If nobody listens at
+/// the other end, a later call, whether it sends or receives, is `ConnectionRefused`, and the
+/// socket is reported with an error. The call takes the error out: the next one works again.
+///
+/// # Platform-specific behaviour
+/// On Windows `recv`, `recv_from`, `peek` and `peek_from` fail with `WSAEMSGSIZE` where a datagram
+/// does not fit, and refusals are `ConnectionReset`, for sockets that are not connected too.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use udp_socket::UdpSocket;
+///
+/// let any = "127.0.0.1:0".parse().unwrap();
+/// let server = UdpSocket::bind(&any)?;
+/// let client = UdpSocket::bind(&any)?;
+/// client.connect(server.local_addr()?)?;
+///
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&server, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+/// client.send(b"hello")?;
+///
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     let mut buf = [0; 16];
+///     let (n, from) = server.recv_from(&mut buf)?;
+///     assert_eq!((&buf[..n], from), (&b"hello"[..], client.local_addr()?));
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UdpSocket {
+    io: IoSource<net::UdpSocket>,
+}
+
+/// What [`UdpSocket::recv_bufs_from`] received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many bytes of the buffers it filled.
+    pub len: usize,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// The datagram was longer than the buffers; the rest is lost.
+    pub truncated: bool,
+}
+
+impl UdpSocket {
+    /// Makes a socket with the address `addr`, port 0 for one of the system's choice (`socket(2)`,
+    /// `bind(2)`).
+    ///
+    /// # Errors
+    /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` and whatever else the system says.
+    /// Nothing is left open then.
+    ///
+    /// # Examples
+    /// See [`UdpSocket`].
+    #[doc(alias = "socket")]
+    pub fn bind(addr: &SocketAddr) -> io::Result<UdpSocket> {
+        let domain = Domain::for_address(*addr);
+        let socket = socket_calls::socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.bind(&(*addr).into())?;
+        Ok(UdpSocket {
+            io: IoSource::new_sole(socket.into()),
+        })
+    }
+
+    /// Takes over a socket of the standard library, and sets it to non-blocking.
+    ///
+    /// For what must be set before it is bound, make the socket with socket2 and turn it into the
+    /// standard library's.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use socket2::{Domain, Socket, Type};
+    /// use std::net::{Ipv6Addr, SocketAddr};
+    /// use udp_socket::UdpSocket;
+    ///
+    /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+    /// sockopt::ONLY_V6.set(&socket, true)?;
+    /// socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())?;
+    /// let socket = UdpSocket::from_socket(socket.into())?;
+    /// assert!(socket.only_v6()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_socket(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        socket.set_nonblocking(true)?;
+        Ok(UdpSocket::adopt(socket))
+    }
+
+    /// The same as [`from_socket`](UdpSocket::from_socket), by the name that other types have it
+    /// under.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        UdpSocket::from_socket(socket)
+    }
+
+    /// Takes over a socket as it is.
+    pub(crate) fn adopt(socket: net::UdpSocket) -> UdpSocket {
+        UdpSocket {
+            io: IoSource::new(socket),
+        }
+    }
+
+    /// Returns the address that the socket is bound to (`getsockname(2)`), scope and flow included.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// See [`UdpSocket`].
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Returns the address that the socket is connected to (`getpeername(2)`), scope and flow
+    /// included.
+    ///
+    /// # Errors
+    /// `NotConnected` if it is not.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let own = socket.local_addr()?;
+    /// assert!(socket.peer_addr().is_err());
+    /// socket.connect(own)?;
+    /// assert_eq!(socket.peer_addr()?, own);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "getpeername")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// Makes another socket of the same (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Each datagram goes to one of them. They are sources of their own: the clone is not
+    /// registered, and can be registered anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let clone = socket.try_clone()?;
+    /// assert_eq!(clone.local_addr()?, socket.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        Ok(UdpSocket::adopt(self.lend().try_clone()?))
+    }
+
+    /// Sets where [`send`](UdpSocket::send) goes and whom datagrams are received from; see
+    /// [above](UdpSocket#connected-sockets) (`connect(2)`). It may be called again.
+    ///
+    /// # Errors
+    /// What the system says, for example that there is no route.
+    ///
+    /// # Examples
+    /// See [`UdpSocket`].
+    pub fn connect(&self, addr: SocketAddr) -> io::Result<()> {
+        SockRef::from(self.socket()).connect(&addr.into())
+    }
+
+    /// Sends a datagram to `target`, and returns how many bytes that are: all (`sendto(2)`).
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is no room; otherwise what the system says, for example that it is
+    /// too long for a datagram, that there is no route, or the error of an earlier one.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// assert_eq!(socket.send_to(b"hello", &socket.local_addr()?)?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "sendto")]
+    pub fn send_to(&self, buf: &[u8], target: &SocketAddr) -> io::Result<usize> {
+        self.operate(Ready::WRITABLE, |socket| socket.send_to(buf, target))
+    }
+
+    /// Receives a datagram, and returns its length and who sent it (`recvfrom(2)`). What does not
+    /// fit into `buf` is lost.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    ///
+    /// # Platform-specific behaviour
+    /// What does not fit is an error on Windows.
+    ///
+    /// # Examples
+    /// See [`UdpSocket`].
+    #[doc(alias = "recvfrom")]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.operate(Ready::READABLE, |socket| socket.recv_from(buf))
+    }
+
+    /// Does as [`recv_from`](UdpSocket::recv_from), but leaves the datagram where it is
+    /// (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let own = socket.local_addr()?;
+    /// socket.send_to(b"hello", &own)?;
+    /// let mut buf = [0; 16];
+    /// for _ in 0..2 {
+    ///     assert_eq!(socket.peek_from(&mut buf)?, (5, own));
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.operate(Ready::READABLE, |socket| socket.peek_from(buf))
+    }
+
+    /// Sends a datagram to the address that the socket is connected to, and returns how many bytes
+    /// that are: all (`send(2)`).
+    ///
+    /// # Errors
+    /// `NotConnected` or the like if the socket is not; `ConnectionRefused` if nobody got an
+    /// earlier one; otherwise as with [`send_to`](UdpSocket::send_to).
+    ///
+    /// # Examples
+    /// See [`UdpSocket`].
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.operate(Ready::WRITABLE, |socket| socket.send(buf))
+    }
+
+    /// Receives a datagram, and returns its length (`recv(2)`). What does not fit into `buf` is
+    /// lost.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to receive; `ConnectionRefused` if nobody got an earlier
+    /// one; otherwise what the system says.
+    ///
+    /// # Platform-specific behaviour
+    /// What does not fit is an error on Windows.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// socket.connect(socket.local_addr()?)?;
+    /// socket.send(b"hello")?;
+    /// let mut buf = [0; 16];
+    /// assert_eq!(socket.recv(&mut buf)?, 5);
+    /// assert_eq!(&buf[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.operate(Ready::READABLE, |socket| socket.recv(buf))
+    }
+
+    /// Does as [`recv`](UdpSocket::recv), but leaves the datagram where it is (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// As with [`peek_from`](UdpSocket::peek_from).
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.operate(Ready::READABLE, |socket| socket.peek(buf))
+    }
+
+    /// Receives a datagram into several buffers, each filled before the next is touched, and
+    /// returns how many bytes were filled (`recvmsg(2)`). What does not fit is lost, on Windows
+    /// too.
+    ///
+    /// The system takes 1,024 buffers at most: those after them are left alone.
+    ///
+    /// # Errors
+    /// As with [`recv`](UdpSocket::recv).
+    ///
+    /// # Examples
+    /// As with [`recv_bufs_from`](UdpSocket::recv_bufs_from).
+    #[doc(alias("recvmsg", "readv", "WSARecvFrom"))]
+    pub fn recv_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.receive(bufs).map(|received| received.len)
+    }
+
+    /// Receives a datagram into several buffers, each filled before the next is touched, and tells
+    /// who sent it and whether it was too long (`recvmsg(2)`).
+    ///
+    /// The system takes 1,024 buffers at most: those after them are left alone.
+    ///
+    /// # Errors
+    /// As with [`recv_from`](UdpSocket::recv_from); a datagram that is too long is none, on Windows
+    /// neither.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::IoSliceMut;
+    ///
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let own = socket.local_addr()?;
+    /// socket.send_to(b"headbody", &own)?;
+    /// let (mut head, mut body) = ([0; 4], [0; 2]);
+    /// let mut bufs = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+    /// let received = socket.recv_bufs_from(&mut bufs)?;
+    /// assert_eq!((received.len, received.from), (6, own));
+    /// assert!(received.truncated);
+    /// assert_eq!((&head, &body), (b"head", b"bo"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("recvmsg", "MSG_TRUNC", "WSARecvFrom"))]
+    pub fn recv_bufs_from(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+        let received = self.receive(bufs)?;
+        Ok(Received {
+            len: received.len,
+            from: received
+                .from
+                .as_socket()
+                .ok_or(io::ErrorKind::InvalidData)?,
+            truncated: received.truncated,
+        })
+    }
+
+    /// Receives into as many buffers as one call takes, be it none.
+    fn receive(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<socket_calls::Received> {
+        let span = socket_calls::span(bufs).unwrap_or(0..0);
+        self.operate(Ready::READABLE, |socket| {
+            socket_calls::recv_from_vectored(&SockRef::from(socket), &mut bufs[span])
+        })
+    }
+
+    /// Sends one datagram from several buffers to the address that the socket is connected to, and
+    /// returns how many bytes that are: all (`sendmsg(2)`).
+    ///
+    /// # Errors
+    /// As with [`send`](UdpSocket::send); also that there are more buffers than the system takes,
+    /// which is 1,024 on most.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::IoSlice;
+    ///
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// socket.connect(socket.local_addr()?)?;
+    /// assert_eq!(socket.send_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
+    /// assert_eq!(socket.recv(&mut [0; 16])?, 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("sendmsg", "writev", "WSASend"))]
+    pub fn send_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.operate(Ready::WRITABLE, |socket| {
+            socket_calls::send_vectored(&SockRef::from(socket), bufs)
+        })
+    }
+
+    /// Sends one datagram from several buffers to `target`, and returns how many bytes that are:
+    /// all (`sendmsg(2)`).
+    ///
+    /// # Errors
+    /// As with [`send_to`](UdpSocket::send_to); also that there are more buffers than the system
+    /// takes, which is 1,024 on most.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::IoSlice;
+    ///
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let bufs = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+    /// assert_eq!(socket.send_bufs_to(&bufs, &socket.local_addr()?)?, 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("sendmsg", "WSASendTo"))]
+    pub fn send_bufs_to(&self, bufs: &[IoSlice<'_>], target: &SocketAddr) -> io::Result<usize> {
+        self.operate(Ready::WRITABLE, |socket| {
+            SockRef::from(socket).send_to_vectored(bufs, &(*target).into())
+        })
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// assert!(socket.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = sockopt::take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+        }
+        Ok(taken)
+    }
+
+    /// Runs one operation.
+    #[inline]
+    pub(crate) fn operate<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::UdpSocket) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, operation)
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    #[inline]
+    pub(crate) fn socket(&self) -> &net::UdpSocket {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    pub(crate) fn lend(&self) -> &net::UdpSocket {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    pub(crate) fn into_std(self) -> net::UdpSocket {
+        self.io.into_inner()
+    }
+}
+
+impl Evented for UdpSocket {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`UdpSocket::from_socket`].
+impl TryFrom<net::UdpSocket> for UdpSocket {
+    type Error = io::Error;
+
+    fn try_from(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        UdpSocket::from_socket(socket)
+    }
+}
+
+/// Ends the registration, if there is one. The socket stays non-blocking:
+/// [`set_nonblocking`](net::UdpSocket::set_nonblocking) changes that.
+impl From<UdpSocket> for net::UdpSocket {
+    fn from(socket: UdpSocket) -> net::UdpSocket {
+        socket.into_std()
+    }
+}

@@ -1,0 +1,87 @@
+//! The budget: how many system calls an operation costs on Linux.
+
+use std::io::{IoSlice, IoSliceMut};
+
+use selector::{PollOpt, Ready};
+use testkit::measure;
+use udp_socket::{Incoming, Outgoing, UdpSocket};
+
+use crate::support::SOCKET;
+
+const BUDGET: &[(&str, &[&str])] = &[
+    ("bind", &["socket", "bind"]),
+    ("connect", &["connect"]),
+    ("send", &["sendto"]),
+    ("send_to", &["sendto"]),
+    ("send_bufs", &["sendmsg"]),
+    ("send_bufs_to", &["sendmsg"]),
+    ("send_many", &["sendmmsg"]),
+    ("peek", &["recvfrom"]),
+    ("peek_from", &["recvfrom"]),
+    ("recv", &["recvfrom"]),
+    ("recv_from", &["recvfrom"]),
+    ("recv_bufs", &["recvmsg"]),
+    ("recv_bufs_from", &["recvmsg"]),
+    ("recv_many", &["recvmmsg"]),
+    ("recv would block", &["recvfrom"]),
+    ("local_addr", &["getsockname"]),
+    ("peer_addr", &["getpeername"]),
+    ("take_error", &["getsockopt"]),
+    ("broadcast", &["getsockopt"]),
+    ("set_broadcast", &["setsockopt"]),
+    ("register", &["epoll_ctl"]),
+    ("drop", &["close"]),
+    ("drop registered", &["close"]),
+];
+
+#[test]
+fn operations_cost_the_system_calls_they_may() {
+    testkit::expect_calls(BUDGET, || {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let socket = measure("bind", || UdpSocket::bind(&any)).unwrap();
+        let own = measure("local_addr", || socket.local_addr()).unwrap();
+        measure("connect", || socket.connect(own)).unwrap();
+        measure("peer_addr", || socket.peer_addr()).unwrap();
+
+        let bufs = [IoSlice::new(b"x"), IoSlice::new(b"y")];
+        measure("send", || socket.send(b"x")).unwrap();
+        measure("send_to", || socket.send_to(b"x", &own)).unwrap();
+        measure("send_bufs", || socket.send_bufs(&bufs)).unwrap();
+        measure("send_bufs_to", || socket.send_bufs_to(&bufs, &own)).unwrap();
+        let datagrams = [Outgoing {
+            data: b"x",
+            to: Some(own),
+        }; 2];
+        measure("send_many", || socket.send_many(&datagrams)).unwrap();
+
+        let mut buf = [0; 4];
+        measure("peek", || socket.peek(&mut buf)).unwrap();
+        measure("peek_from", || socket.peek_from(&mut buf)).unwrap();
+        measure("recv", || socket.recv(&mut buf)).unwrap();
+        measure("recv_from", || socket.recv_from(&mut buf)).unwrap();
+        let mut bufs = [IoSliceMut::new(&mut buf)];
+        measure("recv_bufs", || socket.recv_bufs(&mut bufs)).unwrap();
+        measure("recv_bufs_from", || socket.recv_bufs_from(&mut bufs)).unwrap();
+        let mut room = [[0; 4]; 4];
+        let mut batch = room.each_mut().map(|buf| Incoming::new(buf));
+        let received = measure("recv_many", || socket.recv_many(&mut batch));
+        assert_eq!(received.unwrap(), 2);
+        measure("recv would block", || socket.recv(&mut buf)).unwrap_err();
+
+        measure("take_error", || socket.take_error()).unwrap();
+        measure("broadcast", || socket.broadcast()).unwrap();
+        measure("set_broadcast", || socket.set_broadcast(true)).unwrap();
+        let poll = selector::Poll::new().unwrap();
+        let other = UdpSocket::bind(&any).unwrap();
+        // The first registration makes room for the numbers.
+        poll.register(&other, SOCKET, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        measure("register", || {
+            poll.register(&socket, SOCKET, Ready::READABLE, PollOpt::EDGE)
+        })
+        .unwrap();
+        measure("drop registered", || drop(socket));
+        poll.deregister(&other).unwrap();
+        measure("drop", || drop(other));
+    });
+}

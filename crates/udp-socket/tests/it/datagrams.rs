@@ -1,0 +1,234 @@
+//! Moving datagrams: with and without addresses, peeking, vectored, empty, and too long.
+
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
+use std::net::{Ipv6Addr, SocketAddr};
+
+use selector::Ready;
+use udp_socket::{Received, UdpSocket};
+
+use crate::support::{fails, nobody, pair, socket, wait};
+
+/// What is too long is an error there, save for the vectored calls.
+const TOO_LONG_IS_AN_ERROR: bool = cfg!(windows);
+
+#[test]
+fn nothing_to_receive_would_block() {
+    let (socket, address) = socket();
+    fails(socket.recv(&mut [0]), ErrorKind::WouldBlock);
+    fails(socket.recv_from(&mut [0]), ErrorKind::WouldBlock);
+    fails(socket.recv_bufs(&mut []), ErrorKind::WouldBlock);
+    fails(socket.recv_bufs_from(&mut []), ErrorKind::WouldBlock);
+    socket.connect(address).unwrap();
+    fails(socket.peek(&mut [0]), ErrorKind::WouldBlock);
+    fails(socket.peek_from(&mut [0]), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn datagrams_keep_their_bounds_and_senders() {
+    let ((one, first), (other, second)) = (socket(), socket());
+    assert_eq!(one.send_to(b"hello", &second).unwrap(), 5);
+    assert_eq!(one.send_to(b"world!", &second).unwrap(), 6);
+    wait(&other, Ready::READABLE);
+    let mut buf = [0; 16];
+    assert_eq!(other.recv_from(&mut buf).unwrap(), (5, first));
+    assert_eq!(&buf[..5], b"hello");
+    wait(&other, Ready::READABLE);
+    assert_eq!(other.recv_from(&mut buf).unwrap(), (6, first));
+    assert_eq!(&buf[..6], b"world!");
+}
+
+#[test]
+fn ipv6_addresses_are_whole() {
+    let any = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let (one, other) = (
+        UdpSocket::bind(&any).unwrap(),
+        UdpSocket::bind(&any).unwrap(),
+    );
+    let to = other.local_addr().unwrap();
+    one.send_to(b"x", &to).unwrap();
+    wait(&other, Ready::READABLE);
+    assert_eq!(
+        other.recv_from(&mut [0]).unwrap(),
+        (1, one.local_addr().unwrap())
+    );
+    one.connect(to).unwrap();
+    assert_eq!(one.peer_addr().unwrap(), to);
+}
+
+#[test]
+fn a_connected_socket_hears_its_peer_alone() {
+    let (one, other) = pair();
+    let (stranger, _) = socket();
+    let to = other.local_addr().unwrap();
+    stranger.send_to(b"stranger", &to).unwrap();
+    one.send(b"peer").unwrap();
+    wait(&other, Ready::READABLE);
+    let mut buf = [0; 16];
+    assert_eq!(other.recv(&mut buf).unwrap(), 4);
+    assert_eq!(&buf[..4], b"peer");
+    fails(other.recv(&mut buf), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn peeking_leaves_the_datagram_where_it_is() {
+    let (one, other) = pair();
+    one.send(b"hello").unwrap();
+    wait(&other, Ready::READABLE);
+    let mut buf = [0; 16];
+    for _ in 0..2 {
+        assert_eq!(other.peek(&mut buf).unwrap(), 5);
+        let from = one.local_addr().unwrap();
+        assert_eq!(other.peek_from(&mut buf).unwrap(), (5, from));
+    }
+    assert_eq!(other.recv(&mut buf).unwrap(), 5);
+    fails(other.peek(&mut buf), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn vectored_calls_move_one_datagram_in_order() {
+    let (one, other) = pair();
+    let (from, to) = (one.local_addr().unwrap(), other.local_addr().unwrap());
+    let bufs = [b"ab", b"cd", b"ef"].map(|data| IoSlice::new(data));
+    assert_eq!(one.send_bufs(&bufs).unwrap(), 6);
+    wait(&other, Ready::READABLE);
+    let (mut a, mut b) = ([0; 4], [0; 4]);
+    let mut into = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+    let received = other.recv_bufs_from(&mut into).unwrap();
+    let expected = Received {
+        len: 6,
+        from,
+        truncated: false,
+    };
+    assert_eq!(received, expected);
+    assert_eq!((&a, &b[..2]), (b"abcd", &b"ef"[..]));
+
+    // To an address, from a socket that has none to send to.
+    let (stranger, _) = socket();
+    let (free, address) = socket();
+    assert_eq!(stranger.send_bufs_to(&bufs, &address).unwrap(), 6);
+    wait(&free, Ready::READABLE);
+    assert_eq!(free.recv_bufs(&mut [IoSliceMut::new(&mut a)]).unwrap(), 4);
+    assert_eq!(other.local_addr().unwrap(), to);
+}
+
+#[test]
+fn a_datagram_that_does_not_fit_is_cut_and_the_rest_is_lost() {
+    let (one, other) = pair();
+    let mut buf = [0; 3];
+    for _ in 0..4 {
+        one.send(b"hello").unwrap();
+    }
+    one.send(b"end").unwrap();
+    wait(&other, Ready::READABLE);
+    let received = other
+        .recv_bufs_from(&mut [IoSliceMut::new(&mut buf)])
+        .unwrap();
+    assert_eq!((received.len, received.truncated), (3, true));
+    assert_eq!(
+        other.recv_bufs(&mut [IoSliceMut::new(&mut buf)]).unwrap(),
+        3
+    );
+    let plain = [
+        other.recv(&mut buf),
+        other.recv_from(&mut buf).map(|(n, _)| n),
+    ];
+    for result in plain {
+        match result {
+            Ok(n) => assert_eq!(n, 3),
+            Err(error) => assert!(TOO_LONG_IS_AN_ERROR, "{error}"),
+        }
+    }
+    assert_eq!(&buf, b"hel");
+    assert_eq!(other.recv(&mut buf).unwrap(), 3);
+    assert_eq!(&buf, b"end");
+}
+
+#[test]
+fn an_empty_datagram_is_one() {
+    let (one, other) = pair();
+    assert_eq!(one.send(b"").unwrap(), 0);
+    assert_eq!(one.send_bufs(&[]).unwrap(), 0);
+    let to = other.local_addr().unwrap();
+    assert_eq!(one.send_bufs_to(&[IoSlice::new(b"")], &to).unwrap(), 0);
+    one.send(b"x").unwrap();
+    wait(&other, Ready::READABLE);
+    let mut buf = [0; 4];
+    assert_eq!(other.recv(&mut buf).unwrap(), 0);
+    assert_eq!(other.recv_bufs(&mut []).unwrap(), 0);
+    let received = other
+        .recv_bufs_from(&mut [IoSliceMut::new(&mut buf)])
+        .unwrap();
+    assert_eq!((received.len, received.truncated), (0, false));
+    assert_eq!(other.recv(&mut buf).unwrap(), 1);
+}
+
+#[test]
+fn more_buffers_than_the_system_takes_still_receive() {
+    let (one, other) = pair();
+    one.send(&[7; 1200]).unwrap();
+    wait(&other, Ready::READABLE);
+    // The empty ones in front do not count.
+    let mut room = [0; 1400];
+    let mut empty = [[0; 0]; 1500];
+    let empty = empty.iter_mut().map(|buf| IoSliceMut::new(buf));
+    let mut bufs: Vec<_> = empty
+        .chain(room.chunks_mut(1).map(IoSliceMut::new))
+        .collect();
+    let received = other.recv_bufs_from(&mut bufs).unwrap();
+    assert_eq!((received.len, received.truncated), (1024, true));
+    assert_eq!(room[..1024], [7; 1024]);
+    assert_eq!(room[1024..], [0; 376]);
+}
+
+#[test]
+fn a_datagram_that_is_too_long_for_the_network_is_refused() {
+    let (one, _other) = pair();
+    assert!(one.send(&[0; 70_000]).is_err());
+    assert!(one.send_bufs(&[IoSlice::new(&[0; 70_000])]).is_err());
+}
+
+#[test]
+fn a_refusal_is_told_by_a_later_call_once() {
+    let (socket, _) = socket();
+    socket.connect(nobody()).unwrap();
+    socket.send(b"anybody?").unwrap();
+    wait(&socket, Ready::READABLE);
+    let kind = if cfg!(windows) {
+        ErrorKind::ConnectionReset
+    } else {
+        ErrorKind::ConnectionRefused
+    };
+    fails(socket.recv(&mut [0]), kind);
+    fails(socket.recv(&mut [0]), ErrorKind::WouldBlock);
+    // And the socket works on.
+    let (peer, address) = crate::support::socket();
+    socket.connect(address).unwrap();
+    socket.send(b"x").unwrap();
+    wait(&peer, Ready::READABLE);
+    assert_eq!(peer.recv(&mut [0; 4]).unwrap(), 1);
+}
+
+/// Windows tells a refusal to receivers alone.
+#[cfg(unix)]
+#[test]
+fn a_refusal_can_be_taken_and_stops_a_send() {
+    let (socket, _) = socket();
+    socket.connect(nobody()).unwrap();
+    socket.send(b"anybody?").unwrap();
+    wait(&socket, Ready::ERROR);
+    let error = socket.take_error().unwrap().expect("an error");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    assert!(socket.take_error().unwrap().is_none());
+
+    socket.send(b"anybody?").unwrap();
+    wait(&socket, Ready::ERROR);
+    fails(socket.send(b"anybody?"), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn sending_without_a_target_fails() {
+    let (socket, _) = socket();
+    assert!(socket.send(b"x").is_err());
+    assert!(socket.send_bufs(&[IoSlice::new(b"x")]).is_err());
+    fails(socket.peer_addr(), ErrorKind::NotConnected);
+}

@@ -1,0 +1,114 @@
+//! What is reported of a socket, and when.
+
+use selector::{Backend, Events, Poll, PollOpt, Ready};
+
+use crate::support::{SOCKET, nobody, pair, socket};
+
+testkit::on_each_backend! {
+    a_socket_is_writable_at_once,
+    a_level_is_reported_until_all_is_received,
+    an_edge_is_reported_for_each_datagram_after_a_drain,
+    a_oneshot_stays_silent_until_reregistered,
+    an_empty_datagram_is_reported,
+    a_refusal_is_reported_and_ends_with_the_error_taken,
+    a_clone_is_a_source_of_its_own,
+}
+
+fn poll_on(backend: Backend) -> (Poll, Events) {
+    (
+        Poll::with_backend(backend).unwrap(),
+        Events::with_capacity(8),
+    )
+}
+
+fn a_socket_is_writable_at_once(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (socket, _) = socket();
+    let both = Ready::READABLE | Ready::WRITABLE;
+    poll.register(&socket, SOCKET, both, PollOpt::EDGE).unwrap();
+    testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::WRITABLE)]);
+    testkit::expect_silence(&poll, &mut events);
+}
+
+fn a_level_is_reported_until_all_is_received(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (one, other) = pair();
+    poll.register(&other, SOCKET, Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    testkit::expect_silence(&poll, &mut events);
+    one.send(b"x").unwrap();
+    one.send(b"y").unwrap();
+    for _ in 0..2 {
+        testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+        other.recv(&mut [0; 4]).unwrap();
+    }
+    testkit::expect_silence(&poll, &mut events);
+}
+
+fn an_edge_is_reported_for_each_datagram_after_a_drain(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (one, other) = pair();
+    poll.register(&other, SOCKET, Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for _ in 0..3 {
+        one.send(b"x").unwrap();
+        testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+        testkit::expect_silence(&poll, &mut events);
+        other.recv(&mut [0; 4]).unwrap();
+        other.recv(&mut [0; 4]).unwrap_err();
+        testkit::expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_oneshot_stays_silent_until_reregistered(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (one, other) = pair();
+    poll.register(&other, SOCKET, Ready::READABLE, PollOpt::ONESHOT)
+        .unwrap();
+    one.send(b"x").unwrap();
+    testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+    one.send(b"y").unwrap();
+    testkit::expect_silence(&poll, &mut events);
+    poll.reregister(&other, SOCKET, Ready::READABLE, PollOpt::ONESHOT)
+        .unwrap();
+    testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+}
+
+fn an_empty_datagram_is_reported(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (one, other) = pair();
+    poll.register(&other, SOCKET, Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    one.send(b"").unwrap();
+    testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+    assert_eq!(other.recv(&mut [0; 4]).unwrap(), 0);
+}
+
+fn a_refusal_is_reported_and_ends_with_the_error_taken(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (socket, _) = socket();
+    socket.connect(nobody()).unwrap();
+    poll.register(&socket, SOCKET, Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    socket.send(b"anybody?").unwrap();
+    testkit::expect_readiness(&poll, &mut events, SOCKET, Ready::READABLE);
+    assert!(socket.recv(&mut [0; 4]).is_err());
+    testkit::expect_silence(&poll, &mut events);
+}
+
+fn a_clone_is_a_source_of_its_own(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (other_poll, mut other_events) = poll_on(backend);
+    let (one, other) = pair();
+    let clone = other.try_clone().unwrap();
+    for (poll, socket) in [(&poll, &other), (&other_poll, &clone)] {
+        poll.register(socket, SOCKET, Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+    }
+    one.send(b"x").unwrap();
+    testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+    testkit::expect_events(&other_poll, &mut other_events, &[(SOCKET, Ready::READABLE)]);
+    drop(other);
+    testkit::expect_silence(&poll, &mut events);
+    assert_eq!(clone.recv(&mut [0; 4]).unwrap(), 1);
+}
