@@ -50,8 +50,18 @@ impl Index {
     const GIVEN: u32 = 1 << 31;
 
     /// The slot of a descriptor; none for a negative number.
+    #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn of_descriptor(descriptor: i32) -> Option<Index> {
         u32::try_from(descriptor).ok().map(Index)
+    }
+
+    /// The number, of whichever kind it is.
+    #[cfg_attr(
+        unix,
+        expect(dead_code, reason = "the system keeps the whole key there")
+    )]
+    pub(crate) fn number(self) -> usize {
+        (self.0 & !Index::GIVEN) as usize
     }
 
     fn descriptor(self) -> Option<u32> {
@@ -207,6 +217,7 @@ impl Table {
     }
 
     /// Tells whether there is room for `index` already.
+    #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn has_slot(&self, index: Index) -> bool {
         self.slot(index).is_some()
     }

@@ -7,15 +7,26 @@ use token_ready::{PollOpt, Ready};
 
 use crate::table::Key;
 
+mod trigger;
+
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
         pub use self::unix::{AsSource, EventedFd};
         pub(crate) use self::unix::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
+    } else if #[cfg(windows)] {
+        mod windows;
+        pub use self::windows::AsSource;
+        pub(crate) use self::windows::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
     } else {
         compile_error!("readywire needs a Unix (epoll, kqueue or poll) or Windows 10 (AFD)");
     }
 }
+
+// A pure translation, whose tests run everywhere.
+#[cfg(all(test, not(windows)))]
+#[path = "windows/flags.rs"]
+mod afd_flags;
 
 /// What a backend does for a `Poll`.
 ///

@@ -1,0 +1,110 @@
+//! Edges and oneshots, for systems that only tell what a source is ready for at this moment.
+
+use token_ready::{PollOpt, Ready};
+
+use crate::table::reported;
+
+/// What a registration still wants to hear of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trigger {
+    interest: Ready,
+    opts: PollOpt,
+    /// What would be reported now.
+    armed: Ready,
+    /// A oneshot that was reported.
+    fired: bool,
+}
+
+impl Trigger {
+    pub(super) fn new(interest: Ready, opts: PollOpt) -> Trigger {
+        Trigger {
+            interest,
+            opts,
+            armed: reported(interest),
+            fired: false,
+        }
+    }
+
+    /// What would be reported now; what is not in here need not be asked for.
+    pub(super) fn armed(&self) -> Ready {
+        if self.fired {
+            Ready::empty()
+        } else {
+            self.armed
+        }
+    }
+
+    /// Takes from what the source is ready for that which is to be reported.
+    pub(super) fn report(&mut self, readiness: Ready) -> Ready {
+        let mut ready = readiness & self.armed();
+        if ready.is_empty() {
+            return ready;
+        }
+        if ready.intersects(Ready::ERROR | Ready::HUP | Ready::READ_CLOSED) {
+            // An end is news for each direction, even one that was reported before.
+            ready |= readiness & reported(self.interest);
+        }
+        self.fired = self.opts.is_oneshot();
+        if self.opts.is_edge() {
+            self.armed.remove(ready);
+        }
+        ready
+    }
+
+    /// Arms `direction` anew; tells whether that changed anything.
+    pub(super) fn rearm(&mut self, direction: Ready) -> bool {
+        let before = self.armed;
+        if self.opts.is_edge() && !self.fired {
+            self.armed |= reported(self.interest) & reported(direction);
+        }
+        self.armed != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
+
+    #[test]
+    fn level_reports_again_and_again() {
+        let mut trigger = Trigger::new(Ready::READABLE, PollOpt::LEVEL);
+        for _ in 0..3 {
+            assert_eq!(trigger.report(BOTH), Ready::READABLE);
+            assert!(trigger.armed().is_readable());
+        }
+    }
+
+    #[test]
+    fn an_edge_is_silent_until_rearmed_in_its_direction() {
+        let mut trigger = Trigger::new(BOTH, PollOpt::EDGE);
+        assert_eq!(trigger.report(BOTH), BOTH);
+        assert_eq!(trigger.report(BOTH), Ready::empty());
+        assert!(!trigger.armed().intersects(BOTH));
+
+        assert!(trigger.rearm(Ready::READABLE));
+        assert!(!trigger.rearm(Ready::READABLE));
+        assert_eq!(trigger.report(BOTH), Ready::READABLE);
+    }
+
+    #[test]
+    fn the_end_is_news_for_a_direction_that_was_reported() {
+        let mut trigger = Trigger::new(Ready::READABLE, PollOpt::EDGE);
+        assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
+        let end = Ready::READABLE | Ready::READ_CLOSED;
+        assert_eq!(trigger.report(end), end);
+        assert_eq!(trigger.report(end), Ready::empty());
+    }
+
+    #[test]
+    fn a_oneshot_stays_silent_even_when_drained() {
+        for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
+            let mut trigger = Trigger::new(Ready::READABLE, opts);
+            assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
+            assert!(!trigger.rearm(Ready::READABLE));
+            assert_eq!(trigger.report(Ready::READABLE | Ready::HUP), Ready::empty());
+            assert_eq!(trigger.armed(), Ready::empty());
+        }
+    }
+}

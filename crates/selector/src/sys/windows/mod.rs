@@ -1,0 +1,116 @@
+//! Windows: sources are sockets.
+
+use std::io;
+use std::os::windows::io::{AsRawSocket, AsSocket, RawSocket};
+use std::time::Duration;
+
+use token_ready::{PollOpt, Ready};
+
+use crate::backend::Backend;
+use crate::sys::Driver;
+use crate::table::{Index, Key, Table};
+
+mod device;
+mod driver;
+mod flags;
+mod port;
+#[path = "../unix/raw_event.rs"]
+mod raw_event;
+mod socket;
+
+use self::driver::AfdDriver;
+pub(crate) use self::driver::Scratch;
+pub(crate) use self::raw_event::RawEvent;
+
+pub(crate) const BACKENDS: &[Backend] = &[Backend::Afd];
+
+/// What the system calls a source.
+pub(crate) type RawSource = RawSocket;
+
+/// What an [`IoSource`](crate::IoSource) can hold: on Windows anything that lends a socket.
+pub trait AsSource: AsSocket {
+    /// Returns the number by which the system knows the source.
+    #[doc(hidden)]
+    fn as_source(&self) -> RawSocket {
+        self.as_socket().as_raw_socket()
+    }
+}
+
+impl<T: AsSocket> AsSource for T {}
+
+/// The slot of a source in the table: sockets have no small numbers, so that each registration
+/// gets one.
+pub(crate) fn index(_source: RawSource, table: &Table) -> io::Result<Index> {
+    Ok(table.give())
+}
+
+/// The backend of one `Poll`.
+pub(crate) struct Selector {
+    driver: AfdDriver,
+}
+
+impl Selector {
+    pub(crate) fn new(backend: Backend) -> io::Result<Selector> {
+        if !BACKENDS.contains(&backend) {
+            return Err(backend.unavailable());
+        }
+        Ok(Selector {
+            driver: AfdDriver::new()?,
+        })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        BACKENDS[0]
+    }
+
+    pub(crate) fn emulates_edges(&self) -> bool {
+        AfdDriver::EMULATES_EDGES
+    }
+
+    pub(crate) fn register(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+        adopt: bool,
+    ) -> io::Result<()> {
+        self.driver.register(source, key, interest, opts, adopt)
+    }
+
+    pub(crate) fn reregister(
+        &self,
+        source: RawSource,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.driver.reregister(source, key, interest, opts)
+    }
+
+    pub(crate) fn deregister(&self, source: RawSource, key: Key) -> io::Result<()> {
+        self.driver.deregister(source, key)
+    }
+
+    pub(crate) fn forget(&self, source: RawSource, key: Key) {
+        self.driver.forget(source, key);
+    }
+
+    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool {
+        self.driver.rearm(source, key, direction)
+    }
+
+    pub(crate) fn wait(
+        &self,
+        events: &mut Vec<RawEvent>,
+        room: usize,
+        scratch: &mut Scratch,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.driver.wait(events, room, scratch, timeout)
+    }
+
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        self.driver.wake()
+    }
+}
