@@ -3,21 +3,26 @@
 mod contestants;
 
 use std::hint::black_box;
+use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::Duration;
 
-use benches::{Crowd, EventLoop};
+use benches::{CROWDS, Crowd, EventLoop};
 use contestants::each;
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 
-const CROWDS: [(usize, usize); 3] = [(1, 64), (64, 1024), (1000, 4000)];
-
-fn poll<L: EventLoop>(group: &mut BenchmarkGroup<'_, WallTime>, ready: usize, all: usize) {
-    let Some(mut crowd) = Crowd::<L>::new(all, ready).expect("make the sources") else {
+fn poll<L: EventLoop>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    sockets: &[Arc<UdpSocket>],
+    ready: usize,
+) {
+    let Some(mut crowd) = Crowd::<L>::new(sockets, ready).expect("make the sources") else {
         return;
     };
+    let all = sockets.len();
     let name = format!("{ready} of {all}");
     group.bench_function(BenchmarkId::new(L::NAME, name), |bencher| {
         bencher.iter(|| black_box(crowd.poll().expect("poll")));
@@ -34,7 +39,8 @@ fn dispatch(criterion: &mut Criterion) {
         .sample_size(30);
     for (ready, all) in CROWDS {
         group.throughput(Throughput::Elements(ready as u64));
-        each!(poll(&mut group, ready, all));
+        let sockets = benches::sockets(all, ready).expect("make the sockets");
+        each!(poll(&mut group, &sockets, ready));
     }
     group.finish();
 }

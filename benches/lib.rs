@@ -6,8 +6,20 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
+use std::sync::Arc;
 
 use readywire::sockopt;
+
+/// The sizes of the messages, and their names.
+pub const SIZES: [(usize, &str); 4] = [
+    (64, "64 B"),
+    (4 << 10, "4 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
+
+/// How many sources are ready, of how many.
+pub const CROWDS: [(usize, usize); 3] = [(1, 64), (64, 1024), (1000, 4000)];
 
 /// An event loop under test.
 pub trait EventLoop: Sized {
@@ -39,8 +51,8 @@ pub trait EventLoop: Sized {
     /// What the system says.
     fn adopt(stream: TcpStream) -> io::Result<Self::Stream>;
 
-    /// Takes over a socket.
-    fn source(socket: UdpSocket) -> Self::Source;
+    /// Takes in a socket that other loops watch, too.
+    fn source(socket: Arc<UdpSocket>) -> Self::Source;
 
     /// Waits for edges of both directions from now on.
     ///
@@ -221,6 +233,22 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
+/// Makes `all` sockets, `ready` of them readable.
+///
+/// # Errors
+/// What the system says.
+pub fn sockets(all: usize, ready: usize) -> io::Result<Vec<Arc<UdpSocket>>> {
+    let socket = |index| {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // Spread over all, as they would be in life.
+        if index * ready / all != (index + 1) * ready / all {
+            socket.send_to(b"x", socket.local_addr()?)?;
+        }
+        Ok(Arc::new(socket))
+    };
+    (0..all).map(socket).collect()
+}
+
 /// Many sources, some of which are readable at every poll.
 pub struct Crowd<L: EventLoop> {
     events: L,
@@ -229,20 +257,15 @@ pub struct Crowd<L: EventLoop> {
 }
 
 impl<L: EventLoop> Crowd<L> {
-    /// Makes `all` sources, `ready` of them readable; `None` if the loop knows no levels.
+    /// Watches all of the sockets, `ready` of which are readable; `None` if the loop knows no levels.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(all: usize, ready: usize) -> io::Result<Option<Crowd<L>>> {
+    pub fn new(sockets: &[Arc<UdpSocket>], ready: usize) -> io::Result<Option<Crowd<L>>> {
         let mut events = L::new(ready)?;
-        let mut sources = Vec::with_capacity(all);
-        for index in 0..all {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-            // Spread over all, as they would be in life.
-            if index * ready / all != (index + 1) * ready / all {
-                socket.send_to(b"x", socket.local_addr()?)?;
-            }
-            let mut source = L::source(socket);
+        let mut sources = Vec::with_capacity(sockets.len());
+        for (index, socket) in sockets.iter().enumerate() {
+            let mut source = L::source(Arc::clone(socket));
             if !events.register_level(&mut source, index)? {
                 return Ok(None);
             }

@@ -4,19 +4,12 @@ mod contestants;
 
 use std::time::Duration;
 
-use benches::{Echo, EventLoop};
+use benches::{Echo, EventLoop, SIZES};
 use contestants::each;
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-
-const SIZES: [(usize, &str); 4] = [
-    (64, "64 B"),
-    (4 << 10, "4 KiB"),
-    (64 << 10, "64 KiB"),
-    (1 << 20, "1 MiB"),
-];
 
 fn echo<L: EventLoop>(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, name: &str) {
     let mut echo = Echo::<L>::new().expect("make a connection");

@@ -16,7 +16,7 @@ pub(crate) struct Mio {
 impl EventLoop for Mio {
     const NAME: &'static str = "mio 1";
     type Stream = TcpStream;
-    type Source = UdpSocket;
+    type Source = Arc<UdpSocket>;
     type Waker = Arc<Waker>;
 
     fn new(capacity: usize) -> io::Result<Mio> {
@@ -34,7 +34,7 @@ impl EventLoop for Mio {
         Ok(TcpStream::from_std(stream))
     }
 
-    fn source(socket: UdpSocket) -> UdpSocket {
+    fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {
         socket
     }
 
@@ -49,7 +49,7 @@ impl EventLoop for Mio {
 
     /// mio 1 has edges alone: the level goes into its epoll by hand.
     #[cfg(target_os = "linux")]
-    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+    fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
         use std::os::fd::AsRawFd;
 
         super::raw::add(
@@ -62,7 +62,7 @@ impl EventLoop for Mio {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn register_level(&mut self, _source: &mut UdpSocket, _token: usize) -> io::Result<bool> {
+    fn register_level(&mut self, _source: &mut Arc<UdpSocket>, _token: usize) -> io::Result<bool> {
         Ok(false)
     }
 

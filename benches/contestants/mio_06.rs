@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{self, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use benches::EventLoop;
 use mio_06::net::TcpStream;
@@ -18,7 +19,7 @@ pub(crate) struct Mio06 {
 impl EventLoop for Mio06 {
     const NAME: &'static str = "mio 0.6";
     type Stream = TcpStream;
-    type Source = UdpSocket;
+    type Source = Arc<UdpSocket>;
     type Waker = SetReadiness;
 
     fn new(capacity: usize) -> io::Result<Mio06> {
@@ -37,7 +38,7 @@ impl EventLoop for Mio06 {
         TcpStream::from_stream(stream)
     }
 
-    fn source(socket: UdpSocket) -> UdpSocket {
+    fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {
         socket
     }
 
@@ -51,7 +52,7 @@ impl EventLoop for Mio06 {
         self.poll.deregister(stream)
     }
 
-    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+    fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
         let source = source.as_raw_fd();
         let (token, level) = (Token(token), PollOpt::level());
         let registered = self

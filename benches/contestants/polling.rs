@@ -16,7 +16,7 @@ pub(crate) struct Polling {
 impl EventLoop for Polling {
     const NAME: &'static str = "polling";
     type Stream = TcpStream;
-    type Source = UdpSocket;
+    type Source = Arc<UdpSocket>;
     type Waker = Arc<Poller>;
 
     fn new(capacity: usize) -> io::Result<Polling> {
@@ -35,7 +35,7 @@ impl EventLoop for Polling {
         Ok(stream)
     }
 
-    fn source(socket: UdpSocket) -> UdpSocket {
+    fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {
         socket
     }
 
@@ -50,7 +50,7 @@ impl EventLoop for Polling {
         self.poller.delete(&*stream)
     }
 
-    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+    fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
         let (event, mode) = (Event::readable(token), PollMode::Level);
         // SAFETY: as in `register`.
         unsafe { self.poller.add_with_mode(&*source, event, mode) }.map(|()| true)

@@ -46,7 +46,7 @@ fn check(result: i32) -> io::Result<i32> {
 impl EventLoop for Raw {
     const NAME: &'static str = "raw";
     type Stream = TcpStream;
-    type Source = UdpSocket;
+    type Source = Arc<UdpSocket>;
     type Waker = Arc<OwnedFd>;
 
     fn new(capacity: usize) -> io::Result<Raw> {
@@ -69,7 +69,7 @@ impl EventLoop for Raw {
         Ok(stream)
     }
 
-    fn source(socket: UdpSocket) -> UdpSocket {
+    fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {
         socket
     }
 
@@ -85,7 +85,7 @@ impl EventLoop for Raw {
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, no_event) }).map(drop)
     }
 
-    fn register_level(&mut self, source: &mut UdpSocket, token: usize) -> io::Result<bool> {
+    fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
         let epoll = self.epoll.as_raw_fd();
         add(epoll, source.as_raw_fd(), libc::EPOLLIN, token).map(|()| true)
     }

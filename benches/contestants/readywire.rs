@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{self, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use benches::EventLoop;
 use readywire::net::TcpStream;
@@ -15,7 +16,7 @@ pub(crate) struct Readywire {
 impl EventLoop for Readywire {
     const NAME: &'static str = "readywire";
     type Stream = TcpStream;
-    type Source = IoSource<UdpSocket>;
+    type Source = IoSource<Arc<UdpSocket>>;
     type Waker = Waker;
 
     fn new(capacity: usize) -> io::Result<Readywire> {
@@ -33,7 +34,7 @@ impl EventLoop for Readywire {
         TcpStream::from_stream(stream)
     }
 
-    fn source(socket: UdpSocket) -> IoSource<UdpSocket> {
+    fn source(socket: Arc<UdpSocket>) -> IoSource<Arc<UdpSocket>> {
         IoSource::new_sole(socket)
     }
 
