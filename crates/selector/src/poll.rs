@@ -360,11 +360,18 @@ impl Inner {
         }
     }
 
+    /// Tells whether registering `source` makes no new room.
+    #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
+    pub(crate) fn has_slot(&self, source: RawSource) -> bool {
+        sys::index(source, &self.table).is_ok_and(|index| self.table.has_slot(index))
+    }
+
     /// The registration of a source that nobody owns here.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Key> {
-        let entry = sys::index(source, &self.table).map(|index| self.table.lock(index));
-        match entry.ok().and_then(|entry| entry.current()) {
+        let index = sys::index(source, &self.table).ok();
+        let index = index.filter(|&index| self.table.has_slot(index));
+        match index.and_then(|index| self.table.lock(index).current()) {
             Some((key, _, meta)) if !meta.owned => Ok(key),
             _ => Err(RegistrationError::NotRegistered.into()),
         }

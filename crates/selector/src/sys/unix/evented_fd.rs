@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use super::fd::check;
 use crate::{Evented, Poll};
 
 /// A raw file descriptor as a source, whoever owns it.
@@ -54,6 +55,11 @@ impl Evented for EventedFd<'_> {
         opts: PollOpt,
     ) -> io::Result<()> {
         let poll = &poll.inner;
+        if !poll.has_slot(*self.0) {
+            // Make no room for a number that is no descriptor's: it could be any.
+            // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
+            check(unsafe { libc::fcntl(*self.0, libc::F_GETFD) })?;
+        }
         poll.register(*self.0, token, interest, opts, false)
             .map(drop)
     }

@@ -77,15 +77,8 @@ pub trait AsSource: AsFd {
 impl<T: AsFd> AsSource for T {}
 
 /// The slot of a source in the table.
-pub(crate) fn index(source: RawSource, table: &Table) -> io::Result<Index> {
-    let index =
-        Index::of_descriptor(source).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
-    if !table.has_slot(index) {
-        // Make no room for a number that is no descriptor's: it could be any.
-        // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
-        fd::check(unsafe { libc::fcntl(source, libc::F_GETFD) })?;
-    }
-    Ok(index)
+pub(crate) fn index(source: RawSource, _table: &Table) -> io::Result<Index> {
+    Index::of_descriptor(source).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
 }
 
 /// The backend of one `Poll`.

@@ -9,7 +9,7 @@ use testkit::{
     tcp_pair,
 };
 
-use crate::setup;
+use crate::{END_SHOWS_BEHIND_DATA, setup, tells_both_halves_closed};
 
 testkit::on_each_backend! {
     a_level_is_reported_at_every_poll_while_it_holds,
@@ -177,10 +177,12 @@ fn an_edge_tells_of_the_end_of_the_stream(backend: Backend) {
         .unwrap();
     peer.write_all(b"x").unwrap();
     expect_events(&poll, &mut events, &READ);
-    // The end comes while the data is still unread.
+    if !END_SHOWS_BEHIND_DATA {
+        assert_eq!(drain(&source), 1);
+    }
     peer.shutdown(Shutdown::Write).unwrap();
     expect_readiness(&poll, &mut events, Token(1), Ready::READ_CLOSED);
-    assert_eq!(drain(&source), 1);
+    assert_eq!(drain(&source), usize::from(END_SHOWS_BEHIND_DATA));
 }
 
 const ONESHOTS: [PollOpt; 3] = [
@@ -375,7 +377,11 @@ fn an_empty_interest_reports_a_hang_up(backend: Backend) {
             .unwrap();
         source.get_ref().shutdown(Shutdown::Write).unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        expect_events(&poll, &mut events, &[(Token(1), Ready::HUP)]);
+        if tells_both_halves_closed(backend) {
+            expect_events(&poll, &mut events, &[(Token(1), Ready::HUP)]);
+        } else {
+            expect_silence(&poll, &mut events);
+        }
     }
 }
 

@@ -8,6 +8,9 @@ mod clause03_events;
 mod clause04_ghosts;
 mod clause05_time;
 mod clause06_threads;
+// On Windows a `Poll` has no descriptor and is no `Evented`.
+#[cfg(unix)]
+mod clause07_nesting;
 mod clause07_waking;
 #[cfg(unix)]
 mod clause10_descriptors;

@@ -1,1 +1,467 @@
-//! The model.
+//! A million random operations on eight threads, checked against a model: no ghost, no event
+//! lost, no oneshot reported twice.
+//!
+//! Each thread owns a few sources, and alone knows how they stand. Every registration gets a token
+//! that never comes again, so that an event tells which one it belongs to. Whoever polls (the
+//! threads themselves, and some that do nothing else) checks each event at the moment it is handed
+//! out; the owner of a source waits for the events that must come.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use selector::{
+    Backend, Evented, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
+    Waker,
+};
+use testkit::{DEADLINE, Random, spawn, tcp_pair};
+
+use super::clause01_registering::refused;
+use crate::setup;
+
+testkit::on_each_backend! { a_million_operations_agree_with_a_model }
+
+const THREADS: usize = 8;
+const OPERATIONS: usize = 125_000;
+/// Sources of a thread: sockets, then user-space ones.
+const SOCKETS: usize = 5;
+const SOURCES: usize = 8;
+const STOP: Token = Token(usize::MAX);
+
+const MODES: [PollOpt; 4] = [
+    PollOpt::LEVEL,
+    PollOpt::EDGE,
+    PollOpt::ONESHOT,
+    PollOpt::EDGE.union(PollOpt::ONESHOT),
+];
+
+/// What a token says: whose registration it is, which one in turn, and whether it is a oneshot.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    turn: usize,
+    oneshot: bool,
+    source: usize,
+}
+
+impl Label {
+    fn token(self) -> Token {
+        Token(self.turn << 7 | usize::from(self.oneshot) << 6 | self.source)
+    }
+
+    fn of(token: Token) -> Label {
+        Label {
+            turn: token.0 >> 7,
+            oneshot: token.0 >> 6 & 1 == 1,
+            source: token.0 & 0x3f,
+        }
+    }
+}
+
+/// What all threads know of one source.
+#[derive(Default)]
+struct Shared {
+    /// The last turn that has ended: nothing of it or before may be handed out.
+    ended: AtomicUsize,
+    /// The last turn that an event was seen of, and how many events there were in all.
+    seen: AtomicUsize,
+    events: AtomicUsize,
+    /// The last turn that was reported as a oneshot.
+    shot: AtomicUsize,
+}
+
+struct World {
+    poll: Poll,
+    shared: [Shared; THREADS * SOURCES],
+    stopped: AtomicBool,
+}
+
+impl World {
+    /// Checks what a poll has brought.
+    fn check(&self, events: &Events) {
+        let mut batch = events.iter();
+        loop {
+            // What has ended by now must not come after now.
+            let ended = self
+                .shared
+                .each_ref()
+                .map(|at| at.ended.load(Ordering::SeqCst));
+            let Some(event) = batch.next() else { return };
+            if event.token() == STOP {
+                continue;
+            }
+            let label = Label::of(event.token());
+            let shared = &self.shared[label.source];
+            let ended = ended[label.source];
+            assert!(
+                label.turn > ended,
+                "a ghost: {label:?} after the end of {ended}"
+            );
+            assert_eq!(event.readiness(), Ready::READABLE, "{label:?}");
+            if label.oneshot {
+                let before = shared.shot.fetch_max(label.turn, Ordering::SeqCst);
+                assert!(before < label.turn, "{label:?} was reported twice");
+            }
+            shared.seen.fetch_max(label.turn, Ordering::SeqCst);
+            shared.events.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Polls until stopped.
+    fn run_poller(&self, capacity: usize) {
+        let mut events = Events::with_capacity(capacity);
+        while !self.stopped.load(Ordering::SeqCst) {
+            self.poll.poll(&mut events, None).unwrap();
+            self.check(&events);
+        }
+    }
+}
+
+/// A source of either kind, as its owner knows it.
+enum Source {
+    Socket {
+        source: IoSource<TcpStream>,
+        peer: TcpStream,
+        /// Bytes that were written and not yet read.
+        pending: usize,
+    },
+    User {
+        source: Registration,
+        set: SetReadiness,
+    },
+}
+
+impl Source {
+    fn socket(sole: bool) -> Source {
+        let (stream, peer) = tcp_pair();
+        let source = if sole {
+            IoSource::new_sole(stream)
+        } else {
+            IoSource::new(stream)
+        };
+        Source::Socket {
+            source,
+            peer,
+            pending: 0,
+        }
+    }
+
+    fn user() -> Source {
+        let (source, set) = Registration::new();
+        Source::User { source, set }
+    }
+
+    fn evented(&self) -> &dyn Evented {
+        match self {
+            Source::Socket { source, .. } => source,
+            Source::User { source, .. } => source,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        match self {
+            Source::Socket { pending, .. } => *pending > 0,
+            Source::User { set, .. } => set.readiness().is_readable(),
+        }
+    }
+
+    /// Makes the source ready, or ready anew.
+    fn arouse(&mut self) {
+        match self {
+            Source::Socket { peer, pending, .. } => {
+                peer.write_all(b"x").expect("a byte has room");
+                *pending += 1;
+            }
+            Source::User { set, .. } => set.set_readiness(Ready::READABLE).unwrap(),
+        }
+    }
+
+    /// Makes the source ready for nothing, as whoever handles an edge has to.
+    fn settle(&mut self) {
+        match self {
+            Source::Socket {
+                source, pending, ..
+            } => {
+                let mut buffer = [0; 512];
+                while *pending > 0 {
+                    let read = |mut stream: &TcpStream| stream.read(&mut buffer);
+                    *pending -= source
+                        .try_io(Ready::READABLE, read)
+                        .expect("what was written");
+                }
+                let read = |mut stream: &TcpStream| stream.read(&mut buffer);
+                let error = source
+                    .try_io(Ready::READABLE, read)
+                    .expect_err("nothing is left");
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            }
+            // An interest in reading alone makes this as good as nothing.
+            Source::User { set, .. } => set.set_readiness(Ready::WRITABLE).unwrap(),
+        }
+    }
+}
+
+struct Owned {
+    number: usize,
+    source: Source,
+    /// The last registration there was, and how it stands if it still does.
+    turn: usize,
+    mode: Option<PollOpt>,
+}
+
+/// A thread with its sources.
+struct Worker {
+    world: Arc<World>,
+    random: Random,
+    owned: Vec<Owned>,
+    events: Events,
+    /// Duplicates of descriptors that outlive their sources.
+    clones: Vec<TcpStream>,
+    polls_while_waiting: bool,
+}
+
+impl Worker {
+    fn new(world: &Arc<World>, number: usize, seed: u64) -> Worker {
+        let mut random = Random::new(seed ^ number as u64);
+        let owned = (0..SOURCES)
+            .map(|at| Owned {
+                number: number * SOURCES + at,
+                source: if at < SOCKETS {
+                    Source::socket(at % 2 == 0)
+                } else {
+                    Source::user()
+                },
+                turn: 0,
+                mode: None,
+            })
+            .collect();
+        Worker {
+            world: Arc::clone(world),
+            owned,
+            events: Events::with_capacity(1 + random.below(16)),
+            random,
+            clones: Vec::new(),
+            polls_while_waiting: number % 2 == 0,
+        }
+    }
+
+    fn run(mut self) {
+        for _ in 0..OPERATIONS {
+            let at = self.random.below(SOURCES);
+            match self.random.below(32) {
+                0..8 => self.toggle(at),
+                8..13 => self.reregister(at),
+                13..20 => self.owned[at].source.arouse(),
+                20..26 => self.owned[at].source.settle(),
+                26..28 => self.poll(),
+                28 => self.replace(at),
+                29 => self.misuse(at),
+                30 => self.expect_after_reregister(at),
+                _ => self.expect_after_settling(at),
+            }
+            // Whatever is written has to fit into a socket.
+            if let Source::Socket { pending: 64.., .. } = self.owned[at].source {
+                self.owned[at].source.settle();
+            }
+        }
+        for at in 0..SOURCES {
+            self.expect_after_reregister(at);
+            self.end(at);
+        }
+    }
+
+    fn poll(&mut self) {
+        self.world
+            .poll
+            .poll(&mut self.events, Some(Duration::ZERO))
+            .unwrap();
+        self.world.check(&self.events);
+    }
+
+    /// Registers a source, or ends its registration.
+    fn toggle(&mut self, at: usize) {
+        if self.owned[at].mode.is_some() {
+            self.end(at)
+        } else {
+            self.register(at)
+        }
+    }
+
+    fn next(&mut self, at: usize) -> (Token, PollOpt) {
+        let opts = self.random.pick(&MODES);
+        let owned = &mut self.owned[at];
+        owned.turn += 1;
+        owned.mode = Some(opts);
+        let label = Label {
+            turn: owned.turn,
+            oneshot: opts.is_oneshot(),
+            source: owned.number,
+        };
+        (label.token(), opts)
+    }
+
+    fn register(&mut self, at: usize) {
+        let (token, opts) = self.next(at);
+        let source = self.owned[at].source.evented();
+        self.world
+            .poll
+            .register(source, token, Ready::READABLE, opts)
+            .unwrap();
+    }
+
+    fn reregister(&mut self, at: usize) {
+        if self.owned[at].mode.is_none() {
+            return self.register(at);
+        }
+        let before = self.owned[at].turn;
+        let (token, opts) = self.next(at);
+        let source = self.owned[at].source.evented();
+        self.world
+            .poll
+            .reregister(source, token, Ready::READABLE, opts)
+            .unwrap();
+        self.has_ended(at, before);
+    }
+
+    fn end(&mut self, at: usize) {
+        if self.owned[at].mode.take().is_some() {
+            self.world
+                .poll
+                .deregister(self.owned[at].source.evented())
+                .unwrap();
+        }
+        self.has_ended(at, self.owned[at].turn);
+    }
+
+    fn has_ended(&self, at: usize, turn: usize) {
+        let owned = &self.owned[at];
+        self.world.shared[owned.number]
+            .ended
+            .store(turn, Ordering::SeqCst);
+    }
+
+    /// Drops a source as it stands, and makes another, often of the same descriptor number.
+    fn replace(&mut self, at: usize) {
+        let sole = self.random.below(2) == 0;
+        if let Source::Socket { source, .. } = &self.owned[at].source {
+            if self.random.below(4) == 0 {
+                self.clones.push(source.get_ref().try_clone().unwrap());
+            }
+        }
+        if self.clones.len() > 4 || self.random.below(4) == 0 {
+            self.clones.clear();
+        }
+        let new = match self.owned[at].source {
+            Source::Socket { .. } => Source::socket(sole),
+            Source::User { .. } => Source::user(),
+        };
+        let owned = &mut self.owned[at];
+        owned.mode = None;
+        owned.source = new;
+        self.has_ended(at, self.owned[at].turn);
+    }
+
+    /// Does what must be refused and change nothing.
+    fn misuse(&self, at: usize) {
+        let owned = &self.owned[at];
+        let (poll, source) = (&self.world.poll, owned.source.evented());
+        if owned.mode.is_some() {
+            let result = poll.register(source, STOP, Ready::all(), PollOpt::LEVEL);
+            let reason = selector::RegistrationError::AlreadyRegistered;
+            refused(result, ErrorKind::AlreadyExists, reason);
+        } else {
+            let reason = selector::RegistrationError::NotRegistered;
+            refused(poll.deregister(source), ErrorKind::NotFound, reason);
+            let result = poll.reregister(source, STOP, Ready::all(), PollOpt::LEVEL);
+            refused(result, ErrorKind::NotFound, reason);
+        }
+    }
+
+    /// A source that is ready is reported anew when it is reregistered, however it stood.
+    fn expect_after_reregister(&mut self, at: usize) {
+        if !self.owned[at].source.is_ready() {
+            self.owned[at].source.arouse();
+        }
+        self.reregister(at);
+        let turn = self.owned[at].turn;
+        self.wait(at, |shared| shared.seen.load(Ordering::SeqCst) >= turn);
+    }
+
+    /// A source that becomes ready is reported, unless it is a oneshot and has been.
+    fn expect_after_settling(&mut self, at: usize) {
+        let owned = &mut self.owned[at];
+        match owned.mode {
+            Some(opts) if !opts.is_oneshot() => {}
+            _ => return,
+        }
+        owned.source.settle();
+        let before = self.world.shared[owned.number]
+            .events
+            .load(Ordering::SeqCst);
+        owned.source.arouse();
+        self.wait(at, |shared| shared.events.load(Ordering::SeqCst) > before);
+    }
+
+    fn wait(&mut self, at: usize, done: impl Fn(&Shared) -> bool) {
+        let number = self.owned[at].number;
+        let start = Instant::now();
+        while !done(&self.world.shared[number]) {
+            if self.polls_while_waiting {
+                self.poll();
+            } else {
+                thread::yield_now();
+            }
+            assert!(
+                start.elapsed() < DEADLINE,
+                "an event of source {number} is lost: turn {} as {:?}, ready: {}, of {:?}",
+                self.owned[at].turn,
+                self.owned[at].mode,
+                self.owned[at].source.is_ready(),
+                self.world.poll,
+            );
+        }
+    }
+}
+
+fn a_million_operations_agree_with_a_model(backend: Backend) {
+    let seed = Random::seed();
+    let world = Arc::new(World {
+        poll: setup(backend).0,
+        shared: [(); THREADS * SOURCES].map(|()| Shared::default()),
+        stopped: AtomicBool::new(false),
+    });
+    let stop = Waker::new(&world.poll, STOP).unwrap();
+    let pollers = [1, 64].map(|capacity| {
+        let world = Arc::clone(&world);
+        let stop = stop.clone();
+        spawn(move || {
+            world.run_poller(capacity);
+            // For the next one.
+            stop.wake().unwrap();
+        })
+    });
+    let workers: Vec<_> = (0..THREADS)
+        .map(|number| {
+            let worker = Worker::new(&world, number, seed);
+            spawn(move || worker.run())
+        })
+        .collect();
+    for worker in workers {
+        worker.join();
+    }
+    world.stopped.store(true, Ordering::SeqCst);
+    stop.wake().unwrap();
+    for poller in pollers {
+        poller.join();
+    }
+    println!("{:?}", world.poll.stats());
+    // All that is left is what stops the pollers.
+    drop(stop);
+    assert!(
+        !format!("{:?}", world.poll).contains("Token"),
+        "{:?}",
+        world.poll
+    );
+}
