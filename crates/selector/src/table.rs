@@ -217,7 +217,6 @@ impl Table {
     }
 
     /// Tells whether there is room for `index` already.
-    #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn has_slot(&self, index: Index) -> bool {
         self.slot(index).is_some()
     }

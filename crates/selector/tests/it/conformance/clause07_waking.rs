@@ -9,7 +9,7 @@ use selector::{
     Waker,
 };
 use testkit::{
-    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
+    collect, expect_events, expect_nothing_now, expect_silence, spawn, tcp_pair,
 };
 
 use crate::setup;

@@ -1,0 +1,137 @@
+//! A `Poll` as a source of another one, where a `Poll` has a descriptor.
+
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use selector::{Backend, Event, IoSource, Poll, PollOpt, Ready, Registration, Token, Waker};
+use testkit::{
+    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
+};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    a_poll_in_a_poll_is_readable_when_it_has_something,
+    a_poll_in_a_poll_wakes_its_outer_one,
+    a_lent_poll_reports_a_level_once_in_a_batch,
+    a_poll_cannot_be_registered_with_itself,
+}
+
+/// Whether a `Poll` on `backend` can be registered with another.
+fn nests(backend: Backend) -> bool {
+    backend != Backend::Poll
+}
+
+#[track_caller]
+fn expect_no_nesting(outer: &Poll, inner: &Poll) {
+    let error = outer
+        .register(inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+}
+
+fn a_poll_in_a_poll_is_readable_when_it_has_something(backend: Backend) {
+    for &outer in Backend::available() {
+        for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+            let (outer, mut events) = setup(outer);
+            let (inner, mut its) = setup(backend);
+            if !nests(backend) {
+                expect_no_nesting(&outer, &inner);
+                continue;
+            }
+            outer
+                .register(&inner, Token(9), Ready::READABLE, opts)
+                .unwrap();
+            let waker = Waker::new(&inner, Token(1)).unwrap();
+            let (stream, mut peer) = tcp_pair();
+            let source = IoSource::new(stream);
+            inner
+                .register(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            for round in 0..6 {
+                let expected = if round % 2 == 0 {
+                    waker.wake().unwrap();
+                    (Token(1), WOKEN)
+                } else {
+                    peer.write_all(b"x").unwrap();
+                    (Token(2), Ready::READABLE)
+                };
+                expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+                expect_events(&inner, &mut its, &[expected]);
+                testkit::drain(source.get_ref());
+                // Until there is nothing more, as an edge wants it.
+                while inner.poll(&mut its, Some(Duration::ZERO)).unwrap() > 0 {}
+                if opts.is_oneshot() {
+                    outer
+                        .reregister(&inner, Token(9), Ready::READABLE, opts)
+                        .unwrap();
+                }
+            }
+            outer.deregister(&inner).unwrap();
+            waker.wake().unwrap();
+            expect_silence(&outer, &mut events);
+        }
+    }
+}
+
+fn a_poll_in_a_poll_wakes_its_outer_one(backend: Backend) {
+    for &outer in Backend::available() {
+        let (outer, mut events) = setup(outer);
+        let outer = Arc::new(outer);
+        let (inner, mut its) = setup(backend);
+        if !nests(backend) {
+            expect_no_nesting(&outer, &inner);
+            continue;
+        }
+        let waker = Waker::new(&inner, Token(1)).unwrap();
+        waker.wake().unwrap();
+        // What was pending before is told as well.
+        outer
+            .register(&inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+        expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+        for _ in 0..20 {
+            let poller = spawn({
+                let outer = Arc::clone(&outer);
+                move || {
+                    expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+                    events
+                }
+            });
+            poller.wait_until_asleep();
+            waker.wake().unwrap();
+            events = poller.join();
+            expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+            expect_nothing_now(&inner, &mut its);
+        }
+        drop(inner);
+        expect_silence(&outer, &mut events);
+    }
+}
+
+fn a_lent_poll_reports_a_level_once_in_a_batch(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    // Whoever has the descriptor may wait on it, so that wakes go there from now on.
+    poll.as_raw_fd();
+    let sets = [1, 2].map(|at| {
+        let pair = registration(&poll, at, Ready::READABLE, PollOpt::LEVEL);
+        pair.1.set_readiness(Ready::READABLE).unwrap();
+        pair
+    });
+    for _ in 0..5 {
+        let both = [Token(1), Token(2)].map(|token| Event::new(WOKEN, token));
+        assert_eq!(collect(&poll, &mut events), both);
+    }
+    drop(sets);
+    expect_silence(&poll, &mut events);
+}
+
+fn a_poll_cannot_be_registered_with_itself(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    poll.register(&poll, Token(1), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap_err();
+    expect_silence(&poll, &mut events);
+}
