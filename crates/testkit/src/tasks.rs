@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::DEADLINE;
 
@@ -18,13 +19,19 @@ impl<T> Task<T> {
     /// Waits for the thread's result; its panic is the caller's.
     #[track_caller]
     pub fn join(self) -> T {
-        self.join_or_else(|| panic!("the thread has not ended in {DEADLINE:?}"))
+        self.join_within(DEADLINE)
     }
 
-    /// Waits for the thread's result; past the deadline calls `late`, which makes it end.
+    /// Waits for the result of a thread that has much to do.
     #[track_caller]
-    pub fn join_or_else(self, late: impl FnOnce()) -> T {
-        let result = self.result.recv_timeout(DEADLINE).or_else(|error| {
+    pub fn join_within(self, limit: Duration) -> T {
+        self.join_or_else(limit, || panic!("the thread has not ended in {limit:?}"))
+    }
+
+    /// Waits for the thread's result; past the limit calls `late`, which makes it end.
+    #[track_caller]
+    pub fn join_or_else(self, limit: Duration, late: impl FnOnce()) -> T {
+        let result = self.result.recv_timeout(limit).or_else(|error| {
             if error == RecvTimeoutError::Timeout {
                 late();
             }

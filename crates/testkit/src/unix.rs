@@ -12,7 +12,7 @@ use std::time::Duration;
 use std::{env, fs, mem, ptr};
 
 use crate::backends::{Test, without_crate};
-use crate::spawn;
+use crate::{DEADLINE, spawn};
 
 /// Names the one test that a child runs.
 const CHILD: &str = "READYWIRE_TEST_CHILD";
@@ -186,7 +186,7 @@ pub fn in_child<F: FnOnce()>(body: F) {
         }
     });
     // Its output ends when it does.
-    let output = output.join_or_else(|| child.kill().expect("kill the child that hangs"));
+    let output = output.join_or_else(DEADLINE, || child.kill().expect("kill the child that hangs"));
     let status = child.wait().expect("wait for the child");
     assert!(
         status.success() && output.contains("1 passed"),
