@@ -1,6 +1,7 @@
 //! The tests of `selector`, in one program.
 
 mod conformance;
+mod filters;
 
 use selector::{Backend, Events, Poll};
 

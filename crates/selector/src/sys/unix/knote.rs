@@ -205,7 +205,7 @@ pub(super) fn readiness(filter: Filter, eof: bool, error: u32) -> Ready {
         // A closed end may come along with it, and then there need not be anything urgent.
         Filter::Except if eof => return Ready::READ_CLOSED,
         Filter::Except => return Ready::PRIORITY,
-        Filter::Broken => return Ready::WRITABLE | Ready::WRITE_CLOSED | only_end(filter),
+        Filter::Broken => return Ready::WRITABLE | Ready::WRITE_CLOSED,
     };
     match (eof, error) {
         (false, _) => ready,
@@ -215,12 +215,13 @@ pub(super) fn readiness(filter: Filter, eof: bool, error: u32) -> Ready {
     }
 }
 
-/// What it means beside that the end which closed is the only one, as that of a pipe: what was
-/// written to it is lost.
-pub(super) fn only_end(closed: Filter) -> Ready {
-    match closed {
-        Filter::Write | Filter::Broken => Ready::HUP | Ready::ERROR,
-        Filter::Read | Filter::Except => Ready::HUP,
+/// What it means beside that the end which closed is the only one, as that of a pipe; `writes`
+/// tells that it is the writing one, and what was written to it is lost.
+pub(super) fn only_end(writes: bool) -> Ready {
+    if writes {
+        Ready::HUP | Ready::ERROR
+    } else {
+        Ready::HUP
     }
 }
 
@@ -374,19 +375,14 @@ mod tests {
             (Write, true, 111, Ready::WRITABLE | reset),
             (Except, false, 2, Ready::PRIORITY),
             (Except, true, 2, Ready::READ_CLOSED),
-            (
-                Broken,
-                false,
-                0,
-                Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR,
-            ),
+            (Broken, false, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
         ];
         for (filter, eof, error, expected) in table {
             let ready = readiness(filter, eof, error);
             assert_eq!(ready, expected, "{filter:?} {eof} {error}");
         }
-        assert_eq!(only_end(Read), Ready::HUP);
-        assert_eq!(only_end(Write), Ready::HUP | Ready::ERROR);
+        assert_eq!(only_end(false), Ready::HUP);
+        assert_eq!(only_end(true), Ready::HUP | Ready::ERROR);
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Kqueue {
             };
             let (key, tracked) = knote::read_mark(index, kevent.mark());
             let mut ready = knote::readiness(filter, kevent.is_eof(), kevent.note());
-            if kevent.is_eof() && !ready.is_hup() {
+            if (kevent.is_eof() || filter == Filter::Broken) && !ready.is_hup() {
                 ready |= further(fd, filter);
             }
             let place = places.find(kevent.ident());
@@ -413,7 +413,10 @@ fn is_broken(fd: RawFd, error: c_int) -> bool {
 /// By now the number may be another source's; then the event is out of date, and dropped.
 fn further(fd: RawFd, closed: Filter) -> Ready {
     if !is_socket(fd) {
-        return knote::only_end(closed);
+        // SAFETY: reads the flags of a number, open or not; touches no memory of ours.
+        let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) });
+        let writes = flags.is_ok_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
+        return knote::only_end(writes && closed != Filter::Read);
     }
     // Asked for the open end alone: macOS calls an end that is closed a hang-up of the whole.
     let mut pollfd = libc::pollfd {
