@@ -93,7 +93,7 @@ struct Flight {
 
 /// A poll of the device. While it is under way the system holds a count of it, which comes back
 /// with the packet.
-struct Operation {
+pub(super) struct Operation {
     watch: Weak<Watch>,
     memory: Memory,
 }
@@ -333,6 +333,27 @@ impl AfdDriver {
             events.extend(self.land(operation, wait, &mut scratch.due));
         }
         Ok(any)
+    }
+}
+
+#[cfg(test)]
+impl AfdDriver {
+    /// How many handles of the device are open for flights.
+    pub(super) fn open_devices(&self) -> usize {
+        let devices = self.devices.lock().unwrap();
+        devices
+            .iter()
+            .filter(|device| device.strong_count() > 0)
+            .count()
+    }
+
+    /// The operations under way whose answers count.
+    pub(super) fn lent(&self) -> Vec<Arc<Operation>> {
+        let watches = self.watches();
+        let states = watches.iter().flatten().map(|watch| watch.lock());
+        states
+            .filter_map(|state| Some(Arc::clone(&state.flight.as_ref()?.operation)))
+            .collect()
     }
 }
 

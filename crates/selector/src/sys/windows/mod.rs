@@ -17,6 +17,8 @@ mod port;
 #[path = "../unix/raw_event.rs"]
 mod raw_event;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use self::driver::AfdDriver;
 pub(crate) use self::driver::Scratch;

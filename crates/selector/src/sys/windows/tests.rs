@@ -1,0 +1,214 @@
+//! What the driver asks of the system, and what it holds of it.
+
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::windows::io::{AsRawSocket, RawSocket};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use testkit::{drain, refused_address, reset, tcp_pair, until};
+use token_ready::{PollOpt, Ready};
+use windows_sys::Win32::Foundation::ERROR_INVALID_HANDLE;
+use windows_sys::Win32::Networking::WinSock::{WSAENOTSOCK, WSAEWOULDBLOCK};
+
+use super::device::Device;
+use super::driver::{AfdDriver, Scratch};
+use super::{RawEvent, flags, socket};
+use crate::sys::Driver;
+use crate::table::{Key, Table};
+
+const EVERYTHING: u32 = flags::RECEIVE
+    | flags::RECEIVE_EXPEDITED
+    | flags::SEND
+    | flags::DISCONNECT
+    | flags::ABORT
+    | flags::ACCEPT
+    | flags::CONNECT_FAIL;
+
+/// Looks at a socket until it is ready for all of `flags`; returns what it is ready for.
+#[track_caller]
+fn look_until(socket: RawSocket, flags: u32) -> u32 {
+    let device = Device::synchronous().unwrap();
+    let socket = socket::base(socket).unwrap();
+    let mut seen = 0;
+    until(&format!("flags {flags:#x}"), || {
+        seen = device.look(socket, EVERYTHING).unwrap();
+        seen & flags == flags
+    });
+    seen
+}
+
+#[test]
+fn a_look_tells_what_a_socket_is_ready_for() {
+    let (one, other) = tcp_pair();
+    let raw = one.as_raw_socket();
+    assert_eq!(look_until(raw, flags::SEND), flags::SEND);
+    std::io::Write::write_all(&mut &other, b"x").unwrap();
+    let both = flags::SEND | flags::RECEIVE;
+    assert_eq!(look_until(raw, flags::RECEIVE), both);
+    assert_eq!(drain(&one), 1);
+    assert_eq!(look_until(raw, flags::SEND), flags::SEND);
+    other.shutdown(Shutdown::Write).unwrap();
+    let closed = look_until(raw, flags::DISCONNECT);
+    assert_eq!(closed & (flags::ABORT | flags::CONNECT_FAIL), 0);
+    reset(other);
+}
+
+#[test]
+fn a_look_tells_of_resets_and_refusals_and_whoever_waits() {
+    let (one, other) = tcp_pair();
+    reset(other);
+    look_until(one.as_raw_socket(), flags::ABORT);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _waits = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    look_until(listener.as_raw_socket(), flags::ACCEPT);
+
+    let refused = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    refused.set_nonblocking(true).unwrap();
+    let begun = refused.connect(&refused_address().into()).unwrap_err();
+    assert_eq!(begun.raw_os_error(), Some(WSAEWOULDBLOCK));
+    look_until(refused.as_raw_socket(), flags::CONNECT_FAIL);
+}
+
+#[test]
+fn what_is_no_socket_is_refused() {
+    let Fixture { driver, sockets } = Fixture::new(1);
+    let (_, _, key) = sockets[0];
+    let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
+    let error = driver
+        .register(0x7fff_fffc, key, interest, opts, true)
+        .unwrap_err();
+    // Asked for the base, Windows says the one; Wine takes any number for its own base.
+    let codes = [WSAENOTSOCK, ERROR_INVALID_HANDLE.cast_signed()];
+    assert!(codes.map(Some).contains(&error.raw_os_error()), "{error}");
+}
+
+/// A driver, and sockets that are registered with it and ready for nothing.
+struct Fixture {
+    driver: AfdDriver,
+    sockets: Vec<(TcpStream, TcpStream, Key)>,
+}
+
+impl Fixture {
+    fn new(count: usize) -> Fixture {
+        let driver = AfdDriver::new().unwrap();
+        let table = Table::default();
+        let sockets = (0..count).map(|_| {
+            let (one, other) = tcp_pair();
+            let key = Key {
+                generation: 1,
+                index: table.give(),
+            };
+            let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+            driver
+                .register(one.as_raw_socket(), key, interest, opts, true)
+                .unwrap();
+            (one, other, key)
+        });
+        let sockets = sockets.collect();
+        Fixture { driver, sockets }
+    }
+
+    fn wait(&self, room: usize) -> Vec<RawEvent> {
+        let mut events = Vec::new();
+        let timeout = Some(Duration::ZERO);
+        self.driver
+            .wait(&mut events, room, &mut Scratch::default(), timeout)
+            .unwrap();
+        events
+    }
+}
+
+#[test]
+fn many_sockets_share_few_handles() {
+    let Fixture { driver, sockets } = Fixture::new(200);
+    assert_eq!(driver.open_devices(), 200_usize.div_ceil(32));
+    for (socket, _, key) in &sockets[..190] {
+        driver.deregister(socket.as_raw_socket(), *key).unwrap();
+    }
+    assert!(driver.open_devices() <= 2, "{}", driver.open_devices());
+}
+
+#[test]
+fn a_dropped_driver_takes_every_poll_back() {
+    let fixture = Fixture::new(40);
+    let lent: Vec<Weak<_>> = fixture.driver.lent().iter().map(Arc::downgrade).collect();
+    assert_eq!(lent.len(), 40);
+    // Some have completed, and nobody has taken their packets.
+    for (_, other, _) in &fixture.sockets[..20] {
+        std::io::Write::write_all(&mut { other }, b"x").unwrap();
+    }
+    drop(fixture.driver);
+    assert!(lent.iter().all(|lent| lent.strong_count() == 0));
+}
+
+#[test]
+fn the_memory_of_a_cancelled_poll_is_kept_until_its_packet_was_taken() {
+    let fixture = Fixture::new(1);
+    let (socket, mut other, key) = {
+        let (socket, other, key) = &fixture.sockets[0];
+        (socket, other, *key)
+    };
+    let lent = Arc::downgrade(&fixture.driver.lent()[0]);
+    fixture.driver.forget(socket.as_raw_socket(), key);
+    assert_eq!(lent.strong_count(), 1, "the system has a count");
+    std::io::Write::write_all(&mut other, b"x").unwrap();
+    until("the packet", || {
+        assert!(fixture.wait(8).is_empty());
+        lent.strong_count() == 0
+    });
+}
+
+#[test]
+fn a_packet_of_a_condition_that_is_gone_reports_nothing() {
+    let fixture = Fixture::new(2);
+    let (one, mut other, _) = {
+        let (one, other, key) = &fixture.sockets[0];
+        (one, other, *key)
+    };
+    let (_, mut sentinel, last) = {
+        let (one, other, key) = &fixture.sockets[1];
+        (one, other, *key)
+    };
+    for _ in 0..20 {
+        std::io::Write::write_all(&mut other, b"x").unwrap();
+        look_until(one.as_raw_socket(), flags::RECEIVE);
+        assert_eq!(drain(one), 1);
+    }
+    std::io::Write::write_all(&mut sentinel, b"x").unwrap();
+    until("the sentinel", || {
+        let events = fixture.wait(8);
+        assert!(events.iter().all(|event| event.key() == last));
+        !events.is_empty()
+    });
+}
+
+#[test]
+fn a_level_is_begun_again_for_those_who_wait_already() {
+    let fixture = Fixture::new(1);
+    let (one, mut other, key) = {
+        let (one, other, key) = &fixture.sockets[0];
+        (one, other, *key)
+    };
+    let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
+    fixture
+        .driver
+        .reregister(one.as_raw_socket(), key, interest, opts)
+        .unwrap();
+    // Each wait has one event at the most, and nobody reads: the two can only both end if the
+    // level that one took is there for the other, which need not wait anew for it.
+    let driver = &fixture.driver;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut events = Vec::new();
+                while events.is_empty() {
+                    driver
+                        .wait(&mut events, 1, &mut Scratch::default(), None)
+                        .unwrap();
+                }
+            });
+        }
+        std::io::Write::write_all(&mut other, b"x").unwrap();
+    });
+}
