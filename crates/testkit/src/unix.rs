@@ -7,12 +7,12 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use std::{env, fs, mem, ptr};
 
 use crate::backends::{Test, without_crate};
-use crate::{DEADLINE, spawn};
+use crate::{DEADLINE, Task, spawn};
 
 /// Names the one test that a child runs.
 const CHILD: &str = "READYWIRE_TEST_CHILD";
@@ -111,45 +111,64 @@ pub fn restore_sigpipe() {
     assert_ne!(before, libc::SIG_ERR, "{}", io::Error::last_os_error());
 }
 
-/// The thread that [`interrupt_every`] interrupts.
-static INTERRUPTED: AtomicUsize = AtomicUsize::new(0);
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
+use libc::{ITIMER_REAL, setitimer};
 
-/// Hands the signal on to the thread that wants it, whichever one the system has chosen.
-extern "C" fn interrupt(signal: c_int) {
-    let wanted = INTERRUPTED.load(Ordering::Relaxed);
-    // SAFETY: takes nothing and touches no memory of ours; safe in a signal handler.
-    let this = unsafe { libc::pthread_self() };
-    if this as usize != wanted {
-        // SAFETY: the thread lives as long as the process has work to do, and the call is safe in
-        // a signal handler.
-        unsafe { libc::pthread_kill(wanted as libc::pthread_t, signal) };
+/// What the `libc` crate lacks there.
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+const ITIMER_REAL: c_int = 0;
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+unsafe extern "C" {
+    fn setitimer(which: c_int, new: *const libc::itimerval, old: *mut libc::itimerval) -> c_int;
+}
+
+/// A thread that is interrupted; see [`interrupt_every`]. Dropping ends it.
+#[derive(Debug)]
+#[must_use = "the interruptions end when it is dropped"]
+pub struct Interruptions {
+    stop: Option<Sender<()>>,
+    sender: Option<Task<()>>,
+}
+
+impl Drop for Interruptions {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(sender) = self.sender.take() {
+            sender.join();
+        }
     }
 }
 
-/// Interrupts this thread with SIGALRM at an interval (`setitimer(2)`), without restarting system
-/// calls. Only in a process of one's own, see [`in_child`].
+/// Interrupts this thread with SIGALRM at an interval (`pthread_kill(3)`), without restarting
+/// system calls, until the result is dropped on this thread. Only in a process of one's own, see
+/// [`in_child`].
 #[track_caller]
-pub fn interrupt_every(interval: Duration) {
-    // SAFETY: takes nothing and touches no memory of ours.
-    let this = unsafe { libc::pthread_self() };
-    INTERRUPTED.store(this as usize, Ordering::Relaxed);
+pub fn interrupt_every(interval: Duration) -> Interruptions {
+    extern "C" fn do_nothing(_signal: c_int) {}
+
     // SAFETY: all zeroes is a valid `sigaction`: no flags, so no restart, and an empty mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    action.sa_sigaction = interrupt as extern "C" fn(c_int) as libc::sighandler_t;
+    action.sa_sigaction = do_nothing as extern "C" fn(c_int) as libc::sighandler_t;
     // SAFETY: the structure is whole, and the handler does what is safe in any context.
     let handled = unsafe { libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) };
     assert_eq!(handled, 0, "{}", io::Error::last_os_error());
-    let every = libc::timeval {
-        tv_sec: interval.as_secs() as libc::time_t,
-        tv_usec: interval.subsec_micros() as libc::suseconds_t,
-    };
-    let timer = libc::itimerval {
-        it_interval: every,
-        it_value: every,
-    };
-    // SAFETY: the structure is whole and outlives the call.
-    let started = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) };
-    assert_eq!(started, 0, "{}", io::Error::last_os_error());
+
+    // SAFETY: takes nothing and touches no memory of ours.
+    let this = unsafe { libc::pthread_self() };
+    // A pointer on some systems, which would not go to another thread.
+    let this = this as usize;
+    let (stop, stopped) = channel();
+    let sender = spawn(move || {
+        while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            // SAFETY: that thread lives: it joins this one as it drops `Interruptions`.
+            let sent = unsafe { libc::pthread_kill(this as libc::pthread_t, libc::SIGALRM) };
+            assert_eq!(sent, 0, "{}", io::Error::from_raw_os_error(sent));
+        }
+    });
+    Interruptions {
+        stop: Some(stop),
+        sender: Some(sender),
+    }
 }
 
 /// Runs the rest of a test in a process of its own, in which there is no other test: for limits,
@@ -186,7 +205,9 @@ pub fn in_child<F: FnOnce()>(body: F) {
         }
     });
     // Its output ends when it does.
-    let output = output.join_or_else(DEADLINE, || child.kill().expect("kill the child that hangs"));
+    let output = output.join_or_else(DEADLINE, || {
+        child.kill().expect("kill the child that hangs")
+    });
     let status = child.wait().expect("wait for the child");
     assert!(
         status.success() && output.contains("1 passed"),

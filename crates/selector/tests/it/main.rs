@@ -1,7 +1,9 @@
 //! The tests of `selector`, in one program.
 
+mod batch;
 mod conformance;
 mod filters;
+mod insight;
 
 use selector::{Backend, Events, Poll};
 

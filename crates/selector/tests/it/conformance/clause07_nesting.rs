@@ -5,11 +5,12 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selector::{Backend, Event, IoSource, Poll, PollOpt, Ready, Registration, Token, Waker};
+use selector::{Backend, Event, IoSource, Poll, PollOpt, Ready, Token, Waker};
 use testkit::{
     collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
 };
 
+use super::clause07_waking::{WOKEN, registration};
 use crate::setup;
 
 testkit::on_each_backend! {

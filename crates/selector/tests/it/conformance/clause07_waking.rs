@@ -8,9 +8,7 @@ use selector::{
     Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
     Waker,
 };
-use testkit::{
-    collect, expect_events, expect_nothing_now, expect_silence, spawn, tcp_pair,
-};
+use testkit::{collect, expect_events, expect_nothing_now, expect_silence, spawn, tcp_pair};
 
 use crate::setup;
 
@@ -38,7 +36,7 @@ testkit::on_each_backend! {
     handles_go_between_threads,
 }
 
-const WOKEN: Ready = Ready::READABLE;
+pub(super) const WOKEN: Ready = Ready::READABLE;
 
 fn a_wake_before_the_poll_is_not_lost(backend: Backend) {
     let (poll, mut events) = setup(backend);
@@ -227,7 +225,7 @@ fn a_waker_outlives_its_poll(backend: Backend) {
     drop(waker);
 }
 
-fn registration(
+pub(super) fn registration(
     poll: &Poll,
     token: usize,
     interest: Ready,

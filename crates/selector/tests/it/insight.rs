@@ -1,0 +1,174 @@
+//! What `Debug` and the counters let one see.
+
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use selector::{Backend, IoSource, PollOpt, Ready, Registration, Token, Waker};
+use testkit::{collect, expect_nothing_now, spawn, tcp_pair};
+
+use crate::setup;
+
+testkit::on_each_backend! {
+    debug_lists_what_is_registered,
+    polls_and_events_are_counted,
+    dropped_events_are_counted,
+    wakes_are_counted,
+    rearmed_edges_are_counted_where_they_are_emulated,
+    counters_can_be_read_while_others_poll,
+}
+
+fn debug_lists_what_is_registered(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let text = format!("{poll:?}");
+    assert!(
+        text.to_lowercase().contains(backend.to_string().as_str()),
+        "{text}"
+    );
+    assert!(!text.contains("Token"), "{text}");
+
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let (registration, _set) = Registration::new();
+    let waker = Waker::new(&poll, Token(30)).unwrap();
+    let interest = Ready::READABLE | Ready::PRIORITY;
+    poll.register(
+        &source,
+        Token(10),
+        interest,
+        PollOpt::EDGE | PollOpt::ONESHOT,
+    )
+    .unwrap();
+    poll.register(&registration, Token(20), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    let text = format!("{poll:?}");
+    for part in [
+        "Token(10)",
+        "READABLE | PRIORITY",
+        "EDGE | ONESHOT",
+        "Token(20)",
+        "LEVEL",
+    ] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    #[cfg(unix)]
+    {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(source.get_ref());
+        assert!(
+            text.contains(&format!("descriptor: {fd},")),
+            "no {fd} in {text}"
+        );
+    }
+
+    poll.reregister(&source, Token(11), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    let text = format!("{poll:?}");
+    assert!(
+        text.contains("Token(11)") && !text.contains("Token(10)"),
+        "{text}"
+    );
+    drop((source, waker));
+    poll.deregister(&registration).unwrap();
+    let text = format!("{poll:?}");
+    assert!(!text.contains("Token"), "{text}");
+}
+
+fn polls_and_events_are_counted(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    assert_eq!(poll.stats(), selector::Stats::default());
+    for _ in 0..5 {
+        expect_nothing_now(&poll, &mut events);
+    }
+    assert_eq!((poll.stats().polls, poll.stats().events), (5, 0));
+    let pairs = [tcp_pair(), tcp_pair()].map(|(stream, peer)| (IoSource::new(stream), peer));
+    for (source, _) in &pairs {
+        poll.register(source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(collect(&poll, &mut events).len(), 2);
+    }
+    assert_eq!((poll.stats().polls, poll.stats().events), (8, 6));
+    // What a batch has counted stays when it goes.
+    drop(events);
+    assert_eq!((poll.stats().polls, poll.stats().events), (8, 6));
+}
+
+fn dropped_events_are_counted(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap();
+    drop(source);
+    assert_eq!(poll.stats().stale, 0);
+    assert_eq!(events.iter().count(), 0);
+    assert_eq!(poll.stats().stale, 1);
+}
+
+fn wakes_are_counted(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    waker.wake().unwrap();
+    waker.wake().unwrap();
+    collect(&poll, &mut events);
+    let stats = poll.stats();
+    assert_eq!((stats.wakes_sent, stats.wakes_elided), (0, 2), "{stats:?}");
+    let poll = Arc::new(poll);
+    let poller = spawn({
+        let poll = Arc::clone(&poll);
+        move || collect(&poll, &mut events)
+    });
+    poller.wait_until_asleep();
+    waker.wake().unwrap();
+    poller.join();
+    let stats = poll.stats();
+    assert_eq!((stats.wakes_sent, stats.wakes_elided), (1, 2), "{stats:?}");
+}
+
+fn rearmed_edges_are_counted_where_they_are_emulated(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    let emulated = !matches!(backend, Backend::Epoll | Backend::Kqueue);
+    for round in 1..=3 {
+        peer.write_all(b"x").unwrap();
+        collect(&poll, &mut events);
+        let read = || source.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0; 8]));
+        assert_eq!(read().unwrap(), 1);
+        // The second one finds it armed.
+        for _ in 0..2 {
+            assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
+        }
+        assert_eq!(poll.stats().rearms, if emulated { round } else { 0 });
+    }
+}
+
+fn counters_can_be_read_while_others_poll(backend: Backend) {
+    const POLLS: usize = 2_000;
+    let poll = Arc::new(setup(backend).0);
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            let poll = Arc::clone(&poll);
+            spawn(move || {
+                let (_, mut events) = setup(backend);
+                for _ in 0..POLLS {
+                    poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut before = 0;
+    while before < 3 * POLLS {
+        let polls = poll.stats().polls;
+        assert!(
+            (before..=3 * POLLS).contains(&polls),
+            "{polls} after {before}"
+        );
+        before = polls;
+    }
+    tasks.into_iter().for_each(testkit::Task::join);
+}
