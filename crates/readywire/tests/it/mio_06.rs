@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::{IoSlice, IoSliceMut, Read, Result, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::ops::{
     BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, BitXorAssign, Not, Sub, SubAssign,
 };
@@ -13,7 +13,7 @@ use std::time::Duration;
 use readywire as mio;
 
 use mio::event::{Event, Evented, Events, Iter};
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
 fn same<T>(_: T, _: T) {}
@@ -188,6 +188,45 @@ fn a_listener_has_its_signatures() {
     is::<TcpListener>();
 }
 
+#[test]
+fn a_datagram_socket_has_its_signatures() {
+    let _: fn(&SocketAddr) -> Result<UdpSocket> = UdpSocket::bind;
+    let _: fn(std::net::UdpSocket) -> Result<UdpSocket> = UdpSocket::from_socket;
+    let _: fn(&UdpSocket) -> Result<SocketAddr> = UdpSocket::local_addr;
+    let _: fn(&UdpSocket) -> Result<UdpSocket> = UdpSocket::try_clone;
+    let _: fn(&UdpSocket, &[u8], &SocketAddr) -> Result<usize> = UdpSocket::send_to;
+    let _: fn(&UdpSocket, &mut [u8]) -> Result<(usize, SocketAddr)> = UdpSocket::recv_from;
+    let _: fn(&UdpSocket, &[u8]) -> Result<usize> = UdpSocket::send;
+    let _: fn(&UdpSocket, &mut [u8]) -> Result<usize> = UdpSocket::recv;
+    let _: fn(&UdpSocket, SocketAddr) -> Result<()> = UdpSocket::connect;
+    let _: [fn(&UdpSocket, bool) -> Result<()>; 4] = [
+        UdpSocket::set_broadcast,
+        UdpSocket::set_multicast_loop_v4,
+        UdpSocket::set_multicast_loop_v6,
+        UdpSocket::set_only_v6,
+    ];
+    let _: [fn(&UdpSocket) -> Result<bool>; 4] = [
+        UdpSocket::broadcast,
+        UdpSocket::multicast_loop_v4,
+        UdpSocket::multicast_loop_v6,
+        UdpSocket::only_v6,
+    ];
+    let _: fn(&UdpSocket, u32) -> Result<()> = UdpSocket::set_multicast_ttl_v4;
+    let _: fn(&UdpSocket) -> Result<u32> = UdpSocket::multicast_ttl_v4;
+    let _: fn(&UdpSocket, u32) -> Result<()> = UdpSocket::set_ttl;
+    let _: fn(&UdpSocket) -> Result<u32> = UdpSocket::ttl;
+    let _: fn(&UdpSocket, &Ipv4Addr, &Ipv4Addr) -> Result<()> = UdpSocket::join_multicast_v4;
+    let _: fn(&UdpSocket, &Ipv6Addr, u32) -> Result<()> = UdpSocket::join_multicast_v6;
+    let _: fn(&UdpSocket, &Ipv4Addr, &Ipv4Addr) -> Result<()> = UdpSocket::leave_multicast_v4;
+    let _: fn(&UdpSocket, &Ipv6Addr, u32) -> Result<()> = UdpSocket::leave_multicast_v6;
+    let _: fn(&UdpSocket) -> Result<Option<std::io::Error>> = UdpSocket::take_error;
+    let _: fn(&UdpSocket, &mut [IoSliceMut<'_>]) -> Result<usize> = UdpSocket::recv_bufs;
+    let _: fn(&UdpSocket, &[IoSlice<'_>]) -> Result<usize> = UdpSocket::send_bufs;
+
+    fn is<T: Debug + Evented + Send + Sync>() {}
+    is::<UdpSocket>();
+}
+
 /// An echo server in the style of old code: generic sources, a level loop, `UnixReady`.
 #[test]
 fn an_old_program_runs() {
@@ -279,6 +318,7 @@ fn the_unix_parts_are_there() {
     fn raw<T: AsRawFd + FromRawFd + IntoRawFd>() {}
     raw::<TcpStream>();
     raw::<TcpListener>();
+    raw::<UdpSocket>();
     let _: fn(&Poll) -> RawFd = Poll::as_raw_fd;
 
     let (reader, writer) = std::io::pipe().unwrap();
