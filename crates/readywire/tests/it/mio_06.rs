@@ -195,7 +195,8 @@ fn a_datagram_socket_has_its_signatures() {
     let _: fn(&UdpSocket) -> Result<SocketAddr> = UdpSocket::local_addr;
     let _: fn(&UdpSocket) -> Result<UdpSocket> = UdpSocket::try_clone;
     let _: fn(&UdpSocket, &[u8], &SocketAddr) -> Result<usize> = UdpSocket::send_to;
-    let _: fn(&UdpSocket, &mut [u8]) -> Result<(usize, SocketAddr)> = UdpSocket::recv_from;
+    type From = Result<(usize, SocketAddr)>;
+    let _: fn(&UdpSocket, &mut [u8]) -> From = UdpSocket::recv_from;
     let _: fn(&UdpSocket, &[u8]) -> Result<usize> = UdpSocket::send;
     let _: fn(&UdpSocket, &mut [u8]) -> Result<usize> = UdpSocket::recv;
     let _: fn(&UdpSocket, SocketAddr) -> Result<()> = UdpSocket::connect;
