@@ -25,8 +25,8 @@ pub use crate::sockets::{
 pub use crate::tasks::{Task, spawn};
 #[cfg(unix)]
 pub use crate::unix::{
-    descriptors, in_child, interrupt_every, is_close_on_exec, limit_descriptors, nonblocking, pipe,
-    restore_sigpipe, runner, unix_pair,
+    Interruptions, descriptors, in_child, interrupt_every, is_close_on_exec, limit_descriptors,
+    nonblocking, pipe, restore_sigpipe, runner, unix_pair,
 };
 pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,

@@ -11,8 +11,7 @@ use crate::DEADLINE;
 /// A thread of a test.
 pub struct Task<T> {
     result: Receiver<thread::Result<T>>,
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    id: libc::pid_t,
+    id: ThreadId,
 }
 
 impl<T> Task<T> {
@@ -50,20 +49,7 @@ impl<T> Task<T> {
     /// Only Linux tells; elsewhere it gives the thread a chance to get there.
     #[track_caller]
     pub fn wait_until_asleep(&self) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        crate::until("the thread sleeps", || {
-            let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id))
-                .expect("the thread is alive");
-            // The state follows the name, which stands in brackets and may hold any character.
-            let state = stat
-                .rsplit_once(") ")
-                .and_then(|(_, rest)| rest.chars().next());
-            state == Some('S')
-        });
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        for _ in 0..1000 {
-            thread::yield_now();
-        }
+        self.id.wait_until_asleep();
     }
 }
 
@@ -85,7 +71,7 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Ta
     builder
         .spawn(move || {
             started
-                .send(thread_id())
+                .send(ThreadId::current())
                 .expect("the test waits for the thread to start");
             let outcome = catch_unwind(AssertUnwindSafe(body));
             // Nobody waits any more if the test has failed.
@@ -93,20 +79,45 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Ta
         })
         .expect("start a thread");
     let id = running.recv_timeout(DEADLINE).expect("the thread starts");
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let () = id;
-    Task {
-        result,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        id,
-    }
+    Task { result, id }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn thread_id() -> libc::pid_t {
-    // SAFETY: takes nothing and touches no memory of ours.
-    unsafe { libc::gettid() }
+struct ThreadId(libc::pid_t);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl ThreadId {
+    fn current() -> Self {
+        // SAFETY: takes nothing and touches no memory of ours.
+        Self(unsafe { libc::gettid() })
+    }
+
+    #[track_caller]
+    fn wait_until_asleep(&self) {
+        crate::until("the thread sleeps", || {
+            let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.0))
+                .expect("the thread is alive");
+            // The state follows the name, which stands in brackets and may hold any character.
+            let state = stat
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next());
+            state == Some('S')
+        });
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn thread_id() {}
+struct ThreadId;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl ThreadId {
+    fn current() -> Self {
+        Self
+    }
+
+    fn wait_until_asleep(&self) {
+        for _ in 0..1000 {
+            thread::yield_now();
+        }
+    }
+}

@@ -111,17 +111,6 @@ pub fn restore_sigpipe() {
     assert_ne!(before, libc::SIG_ERR, "{}", io::Error::last_os_error());
 }
 
-#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
-use libc::{ITIMER_REAL, setitimer};
-
-/// What the `libc` crate lacks there.
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-const ITIMER_REAL: c_int = 0;
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-unsafe extern "C" {
-    fn setitimer(which: c_int, new: *const libc::itimerval, old: *mut libc::itimerval) -> c_int;
-}
-
 /// A thread that is interrupted; see [`interrupt_every`]. Dropping ends it.
 #[derive(Debug)]
 #[must_use = "the interruptions end when it is dropped"]

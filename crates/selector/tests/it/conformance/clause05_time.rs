@@ -162,7 +162,7 @@ mod signals {
     fn a_poll_keeps_its_time_under_a_storm_of_signals(backend: Backend) {
         in_child(|| {
             let (poll, mut events) = setup(backend);
-            interrupt_every(STORM);
+            let _storm = interrupt_every(STORM);
             for timeout in [Duration::from_millis(30), Duration::from_micros(20_500)] {
                 for _ in 0..5 {
                     expect_in_time(&poll, &mut events, timeout);
@@ -175,7 +175,7 @@ mod signals {
         in_child(|| {
             let (poll, mut events) = setup(backend);
             let waker = Waker::new(&poll, Token(1)).unwrap();
-            interrupt_every(STORM);
+            let _storm = interrupt_every(STORM);
             let asker = Arc::new(Waker::new(&poll, Token(2)).unwrap());
             let thread = spawn({
                 let asker = Arc::clone(&asker);
@@ -197,7 +197,7 @@ mod signals {
     fn an_interruptible_poll_tells_of_a_signal(backend: Backend) {
         in_child(|| {
             let (poll, mut events) = setup(backend);
-            interrupt_every(STORM);
+            let _storm = interrupt_every(STORM);
             for timeout in [None, Some(Duration::MAX), Some(testkit::DEADLINE)] {
                 let error = poll.poll_interruptible(&mut events, timeout).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
