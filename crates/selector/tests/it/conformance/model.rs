@@ -25,7 +25,8 @@ use crate::setup;
 testkit::on_each_backend! { a_million_operations_agree_with_a_model }
 
 const THREADS: usize = 8;
-const OPERATIONS: usize = 125_000;
+/// Of each thread. Wine, which stands in for Windows here, asks another process for most of them.
+const OPERATIONS: usize = if cfg!(windows) { 2_500 } else { 125_000 };
 /// Sources of a thread: sockets, then user-space ones.
 const SOCKETS: usize = 5;
 const SOURCES: usize = 8;
@@ -101,8 +102,9 @@ impl World {
             );
             assert_eq!(event.readiness(), Ready::READABLE, "{label:?}");
             if label.oneshot {
+                // A later turn may have overtaken this one on another thread.
                 let before = shared.shot.fetch_max(label.turn, Ordering::SeqCst);
-                assert!(before < label.turn, "{label:?} was reported twice");
+                assert_ne!(before, label.turn, "{label:?} was reported twice");
             }
             shared.seen.fetch_max(label.turn, Ordering::SeqCst);
             shared.events.fetch_add(1, Ordering::SeqCst);
@@ -243,7 +245,7 @@ impl Worker {
             events: Events::with_capacity(1 + random.below(16)),
             random,
             clones: Vec::new(),
-            polls_while_waiting: number % 2 == 0,
+            polls_while_waiting: number.is_multiple_of(2),
         }
     }
 
