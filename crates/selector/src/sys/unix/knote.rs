@@ -211,25 +211,22 @@ pub(super) fn readiness(filter: Filter, eof: bool, error: u32) -> Ready {
         (false, _) => ready,
         (true, 0) => ready | closed,
         // What ends a connection with an error closes both its ends.
-        (true, _) => ready | Ready::READ_CLOSED | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR,
+        (true, _) => Ready::READ_CLOSED | Ready::WRITE_CLOSED | hang_up(true),
     }
 }
 
-/// What it means beside that the end which closed is the only one, as that of a pipe; `writes`
-/// tells that it is the writing one, and what was written to it is lost.
-pub(super) fn only_end(writes: bool) -> Ready {
-    if writes {
-        Ready::HUP | Ready::ERROR
-    } else {
-        Ready::HUP
-    }
+/// What a source that is closed altogether is: neither a read nor a write would block. `lost` tells
+/// that it ended in an error, as it does for who writes to a pipe that nobody reads.
+pub(super) fn hang_up(lost: bool) -> Ready {
+    let ready = Ready::HUP | Ready::READABLE | Ready::WRITABLE;
+    if lost { ready | Ready::ERROR } else { ready }
 }
 
 /// Joins two reports on one source.
 pub(super) fn merge(one: Ready, other: Ready) -> Ready {
     let mut ready = one | other;
     if ready.contains(Ready::READ_CLOSED | Ready::WRITE_CLOSED) {
-        ready |= Ready::HUP;
+        ready |= hang_up(false);
     }
     ready
 }
@@ -365,14 +362,14 @@ mod tests {
 
     #[test]
     fn reports_become_readiness() {
-        let reset = Ready::READ_CLOSED | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR;
+        let reset = Ready::all() - Ready::PRIORITY;
         let table = [
             (Read, false, 0, Ready::READABLE),
             (Read, true, 0, Ready::READABLE | Ready::READ_CLOSED),
-            (Read, true, 104, Ready::READABLE | reset),
+            (Read, true, 104, reset),
             (Write, false, 0, Ready::WRITABLE),
             (Write, true, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
-            (Write, true, 111, Ready::WRITABLE | reset),
+            (Write, true, 111, reset),
             (Except, false, 2, Ready::PRIORITY),
             (Except, true, 2, Ready::READ_CLOSED),
             (Broken, false, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
@@ -381,8 +378,9 @@ mod tests {
             let ready = readiness(filter, eof, error);
             assert_eq!(ready, expected, "{filter:?} {eof} {error}");
         }
-        assert_eq!(only_end(false), Ready::HUP);
-        assert_eq!(only_end(true), Ready::HUP | Ready::ERROR);
+        let over = Ready::READABLE | Ready::WRITABLE | Ready::HUP;
+        assert_eq!(hang_up(false), over);
+        assert_eq!(hang_up(true), over | Ready::ERROR);
     }
 
     #[test]

@@ -416,7 +416,7 @@ fn further(fd: RawFd, closed: Filter) -> Ready {
         // SAFETY: reads the flags of a number, open or not; touches no memory of ours.
         let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) });
         let writes = flags.is_ok_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
-        return knote::only_end(writes && closed != Filter::Read);
+        return knote::hang_up(writes && closed != Filter::Read);
     }
     // Asked for the open end alone: macOS calls an end that is closed a hang-up of the whole.
     let mut pollfd = libc::pollfd {
@@ -430,7 +430,7 @@ fn further(fd: RawFd, closed: Filter) -> Ready {
     // SAFETY: the structure is one, and is borrowed for the call.
     let asked = check(unsafe { libc::poll(&mut pollfd, 1, 0) });
     if asked.is_ok() && pollfd.revents & libc::POLLHUP != 0 {
-        Ready::HUP
+        knote::hang_up(false)
     } else {
         Ready::empty()
     }
