@@ -117,14 +117,16 @@ fn exchange(args: &Args, address: SocketAddr, stop: &Stop) -> Result<Outcome> {
     client::run(new_poll(args)?, &plan, stop, &Progress::of(args.bytes))
 }
 
-fn both(args: &Args, stop: &Arc<Stop>) -> Result<()> {
+fn both(args: &Args, stop: &Stop) -> Result<()> {
     let server = Server::new(new_poll(args)?, SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let address = server.local_addr()?;
-    let until = Arc::clone(stop);
+    // After Ctrl-C the server goes on until the clients have stopped: none of them is cut off.
+    let server_stop = Arc::new(Stop::default());
+    let until = Arc::clone(&server_stop);
     let serving = thread::spawn(move || server.run(&until, &Progress::none()));
 
     let exchanged = exchange(args, address, stop);
-    stop.ask();
+    server_stop.ask();
     let served = serving
         .join()
         .map_err(|_| anyhow!("the server's thread panicked"))?;
