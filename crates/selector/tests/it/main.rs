@@ -4,6 +4,8 @@ mod batch;
 mod conformance;
 mod filters;
 mod insight;
+#[cfg(windows)]
+mod windows;
 
 use selector::{Backend, Events, Poll};
 

@@ -44,8 +44,7 @@ pub(crate) struct AfdDriver {
     port: Port,
     /// Where sockets are looked at.
     lookout: Device,
-    /// The handles for flights, each kept by the sockets that use it.
-    devices: Mutex<Vec<Weak<Device>>>,
+    devices: Mutex<Devices>,
     /// The registrations by the number of their index.
     watches: Mutex<Vec<Option<Arc<Watch>>>>,
     due: Mutex<Due>,
@@ -53,6 +52,15 @@ pub(crate) struct AfdDriver {
     waits: AtomicUsize,
     /// How many packets are still to come.
     aloft: AtomicUsize,
+}
+
+/// The handles for flights, each kept by the sockets that use it.
+#[derive(Default)]
+struct Devices {
+    all: Vec<Weak<Device>>,
+    /// Kept open though no socket may use it, so that sockets which come and go one by one do not
+    /// open it each time.
+    last: Option<Arc<Device>>,
 }
 
 /// Registrations whose level was reported, and whose next flight begins with the next wait.
@@ -147,8 +155,9 @@ impl AfdDriver {
     /// Returns a handle that has room for one more socket.
     fn device(&self) -> io::Result<Arc<Device>> {
         let mut devices = self.devices.lock().unwrap_or_else(|e| e.into_inner());
-        devices.retain(|device| device.strong_count() > 0);
+        devices.all.retain(|device| device.strong_count() > 0);
         let roomy = devices
+            .all
             .iter()
             .find(|device| device.strong_count() < SHARE)
             .and_then(Weak::upgrade);
@@ -156,7 +165,8 @@ impl AfdDriver {
             return Ok(device);
         }
         let device = Arc::new(Device::on_port(&self.port)?);
-        devices.push(Arc::downgrade(&device));
+        devices.all.push(Arc::downgrade(&device));
+        devices.last = Some(Arc::clone(&device));
         Ok(device)
     }
 
@@ -342,6 +352,7 @@ impl AfdDriver {
     pub(super) fn open_devices(&self) -> usize {
         let devices = self.devices.lock().unwrap();
         devices
+            .all
             .iter()
             .filter(|device| device.strong_count() > 0)
             .count()
