@@ -31,7 +31,8 @@ pub enum Backend {
     /// the number of sources.
     #[doc(alias = "poll")]
     Poll,
-    /// The Ancillary Function Driver through an I/O completion port: Windows 10 and later.
+    /// The Ancillary Function Driver through an I/O completion port: Windows 10 and later. Edges
+    /// and oneshots are emulated.
     #[doc(alias = "IOCTL_AFD_POLL")]
     Afd,
 }

@@ -28,6 +28,7 @@ cfg_if::cfg_if! {
         mod knote;
         mod kqueue;
         mod pipe;
+        #[path = "../raw_event.rs"]
         mod raw_event;
         use self::kqueue::Kqueue as Native;
         use self::pipe::WakeFd;
@@ -49,6 +50,7 @@ cfg_if::cfg_if! {
         #[cfg(test)]
         mod knote;
         mod pipe;
+        #[path = "../raw_event.rs"]
         mod raw_event;
         mod scratch;
         use self::pipe::WakeFd;

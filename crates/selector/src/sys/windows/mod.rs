@@ -14,7 +14,7 @@ mod device;
 mod driver;
 mod flags;
 mod port;
-#[path = "../unix/raw_event.rs"]
+#[path = "../raw_event.rs"]
 mod raw_event;
 mod socket;
 #[cfg(test)]
