@@ -48,10 +48,13 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll` with another
 /// is `Unsupported`.
 ///
-/// kqueue reports `PRIORITY` on Apple's systems, OpenBSD and DragonFly alone; with it, an error that
-/// does not end a connection, such as a datagram's, shows as readiness for the call that returns
-/// it. NetBSD before 10 refuses to watch a pipe that nobody reads (`BrokenPipe`). On Apple's systems
-/// the poll(2) backend takes a half-close for a hang-up.
+/// kqueue reports `PRIORITY` on Apple's systems, OpenBSD and DragonFly alone. An error that does not
+/// end a connection, such as a datagram's, shows there as readiness for the call that returns it.
+/// NetBSD before 10 refuses to watch a pipe that nobody reads (`BrokenPipe`). On Apple's systems the
+/// poll(2) backend takes a half-close for a hang-up.
+///
+/// On Windows a `Poll` has no descriptor, and sources are sockets alone. Of a connection whose
+/// halves are both closed AFD tells what it tells of a half-close: that reading has ended.
 ///
 /// # Examples
 /// ```

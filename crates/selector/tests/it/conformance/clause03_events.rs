@@ -204,6 +204,16 @@ fn a_reset_is_an_error_or_a_hang_up(backend: Backend) {
     }
 }
 
+/// Whether urgent data is told of: kqueue has no filter for it on FreeBSD, NetBSD and in libkqueue.
+fn tells_priority(backend: Backend) -> bool {
+    let without = cfg!(any(
+        target_os = "freebsd",
+        target_os = "netbsd",
+        readywire_libkqueue
+    ));
+    !(without && backend == Backend::Kqueue)
+}
+
 fn priority_data_is_told_to_who_asked(backend: Backend) {
     for opts in TRIGGERS {
         let (poll, mut events) = setup(backend);
@@ -214,6 +224,10 @@ fn priority_data_is_told_to_who_asked(backend: Backend) {
         expect_silence(&poll, &mut events);
         poll.reregister(&source, Token(1), Ready::PRIORITY, opts)
             .unwrap();
+        if !tells_priority(backend) {
+            expect_silence(&poll, &mut events);
+            continue;
+        }
         expect_events(&poll, &mut events, &[(Token(1), Ready::PRIORITY)]);
         let mut byte = [std::mem::MaybeUninit::new(0)];
         SockRef::from(source.get_ref())
