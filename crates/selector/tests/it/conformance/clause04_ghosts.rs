@@ -4,13 +4,14 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use selector::{
     Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
     Waker,
 };
-use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair, until};
+use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair};
 
 use crate::setup;
 
@@ -182,14 +183,16 @@ fn a_batch_can_be_read_after_everything_is_gone(backend: Backend) {
 
 fn nothing_comes_after_deregister_has_returned_on_another_thread(backend: Backend) {
     const ROUNDS: usize = 2_000;
+    const STOP: usize = usize::MAX;
     let (poll, mut events) = setup(backend);
     let poll = Arc::new(poll);
-    // The last registration that was seen, and the last that has ended.
-    let seen = Arc::new(AtomicUsize::new(0));
+    // The registrations that were seen, and the last that has ended.
+    let (sender, seen) = channel();
     let ended = Arc::new(AtomicUsize::new(0));
     let poller = spawn({
-        let (poll, seen, ended) = (Arc::clone(&poll), Arc::clone(&seen), Arc::clone(&ended));
+        let (poll, ended) = (Arc::clone(&poll), Arc::clone(&ended));
         move || {
+            let mut last = 0;
             loop {
                 poll.poll(&mut events, None).unwrap();
                 let mut batch = events.iter();
@@ -198,7 +201,10 @@ fn nothing_comes_after_deregister_has_returned_on_another_thread(backend: Backen
                     let Some(event) = batch.next() else { break };
                     let token = event.token().0;
                     assert!(token > ended, "{token} after the end of {ended}");
-                    seen.store(token, Ordering::SeqCst);
+                    if token != last && token != STOP {
+                        last = token;
+                        sender.send(token).unwrap();
+                    }
                 }
                 if ended.load(Ordering::SeqCst) >= ROUNDS {
                     return;
@@ -212,14 +218,12 @@ fn nothing_comes_after_deregister_has_returned_on_another_thread(backend: Backen
         // Ready all the time, so that there is always an event under way.
         poll.register(&source, Token(round), Ready::WRITABLE, PollOpt::LEVEL)
             .unwrap();
-        until("the registration is seen", || {
-            seen.load(Ordering::SeqCst) == round
-        });
+        assert_eq!(seen.recv_timeout(testkit::DEADLINE), Ok(round));
         poll.deregister(&source).unwrap();
         ended.store(round, Ordering::SeqCst);
     }
     ended.store(ROUNDS, Ordering::SeqCst);
-    let waker = Waker::new(&poll, Token(usize::MAX)).unwrap();
+    let waker = Waker::new(&poll, Token(STOP)).unwrap();
     waker.wake().unwrap();
     poller.join();
 }

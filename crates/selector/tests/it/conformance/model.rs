@@ -8,9 +8,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use selector::{
@@ -69,6 +69,8 @@ struct Shared {
     /// The last turn that an event was seen of, and how many events there were in all.
     seen: AtomicUsize,
     events: AtomicUsize,
+    /// Whether the owner sleeps until there is one.
+    awaited: AtomicBool,
     /// The last turn that was reported as a oneshot.
     shot: AtomicUsize,
 }
@@ -76,6 +78,7 @@ struct Shared {
 struct World {
     poll: Poll,
     shared: [Shared; THREADS * SOURCES],
+    owners: [OnceLock<Thread>; THREADS],
     stopped: AtomicBool,
 }
 
@@ -108,6 +111,12 @@ impl World {
             }
             shared.seen.fetch_max(label.turn, Ordering::SeqCst);
             shared.events.fetch_add(1, Ordering::SeqCst);
+            if shared.awaited.load(Ordering::SeqCst) {
+                self.owners[label.source / SOURCES]
+                    .get()
+                    .expect("the owner waits")
+                    .unpark();
+            }
         }
     }
 
@@ -250,6 +259,10 @@ impl Worker {
     }
 
     fn run(mut self) {
+        let number = self.owned[0].number / SOURCES;
+        self.world.owners[number]
+            .set(thread::current())
+            .expect("one thread each");
         for _ in 0..OPERATIONS {
             let at = self.random.below(SOURCES);
             match self.random.below(32) {
@@ -408,12 +421,17 @@ impl Worker {
 
     fn wait(&mut self, at: usize, done: impl Fn(&Shared) -> bool) {
         let number = self.owned[at].number;
+        let world = Arc::clone(&self.world);
+        let shared = &world.shared[number];
         let start = Instant::now();
-        while !done(&self.world.shared[number]) {
+        shared
+            .awaited
+            .store(!self.polls_while_waiting, Ordering::SeqCst);
+        while !done(shared) {
             if self.polls_while_waiting {
                 self.poll();
             } else {
-                thread::yield_now();
+                thread::park_timeout(DEADLINE);
             }
             assert!(
                 start.elapsed() < DEADLINE,
@@ -424,6 +442,7 @@ impl Worker {
                 self.world.poll,
             );
         }
+        shared.awaited.store(false, Ordering::SeqCst);
     }
 }
 
@@ -432,6 +451,7 @@ fn a_million_operations_agree_with_a_model(backend: Backend) {
     let world = Arc::new(World {
         poll: setup(backend).0,
         shared: [(); THREADS * SOURCES].map(|()| Shared::default()),
+        owners: [(); THREADS].map(|()| OnceLock::new()),
         stopped: AtomicBool::new(false),
     });
     let stop = Waker::new(&world.poll, STOP).unwrap();
