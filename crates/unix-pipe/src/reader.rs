@@ -1,0 +1,219 @@
+//! The end that is read from.
+
+use std::fmt;
+use std::io::{self, IoSliceMut, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::process::{ChildStderr, ChildStdout};
+
+use selector::{Evented, IoSource, Poll};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::os;
+
+/// The end of a pipe that is read from, to be registered with a [`Poll`].
+///
+/// Reading never blocks: `WouldBlock` says that there is nothing yet, `Ok(0)` that every writer is
+/// gone. That is also reported, as a hang-up or as `READ_CLOSED`. Dropping it ends its registration
+/// and closes the descriptor.
+///
+/// # Examples
+/// What a child process writes:
+///
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use std::io::{ErrorKind, Read};
+/// use std::process::{Command, Stdio};
+/// use unix_pipe::PipeReader;
+///
+/// let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+/// let mut output = PipeReader::try_from(child.stdout.take().unwrap())?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(4);
+/// poll.register(&output, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// let mut text = Vec::new();
+/// loop {
+///     poll.poll(&mut events, None)?;
+///     let mut buf = [0; 64];
+///     match output.read(&mut buf) {
+///         Ok(0) => break,
+///         Ok(n) => text.extend_from_slice(&buf[..n]),
+///         Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+///         Err(error) => return Err(error),
+///     }
+/// }
+/// assert_eq!(text, b"hello\n");
+/// child.wait()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct PipeReader {
+    io: IoSource<io::PipeReader>,
+}
+
+impl PipeReader {
+    pub(crate) fn new(io: IoSource<io::PipeReader>) -> PipeReader {
+        PipeReader { io }
+    }
+
+    /// Takes over the reading end of a pipe of the standard library, and sets it to non-blocking: also for those who have
+    /// duplicates of it, but not for the other end.
+    ///
+    /// What a child process has is turned into one by `into()` or, in one step, by `try_from`.
+    ///
+    /// # Errors
+    /// What the system says; the descriptor is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let reader = unix_pipe::PipeReader::from_std(reader)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(reader: io::PipeReader) -> io::Result<PipeReader> {
+        os::set_nonblocking(reader.as_fd())?;
+        Ok(PipeReader::from(OwnedFd::from(reader)))
+    }
+
+    /// Makes another one of the same end (`F_DUPFD_CLOEXEC`); it is a source of its own.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let (reader, writer) = unix_pipe::pipe()?;
+    /// let clone = reader.try_clone()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<PipeReader> {
+        Ok(PipeReader::new(IoSource::new(
+            self.io.get_ref().try_clone()?,
+        )))
+    }
+}
+
+impl Read for PipeReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Read for &PipeReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io
+            .try_io(Ready::READABLE, |mut reader| reader.read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.io
+            .try_io(Ready::READABLE, |mut reader| reader.read_vectored(bufs))
+    }
+}
+
+impl Evented for PipeReader {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for PipeReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl AsFd for PipeReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.get_ref().as_fd()
+    }
+}
+
+impl AsRawFd for PipeReader {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.get_ref().as_raw_fd()
+    }
+}
+
+impl FromRawFd for PipeReader {
+    /// Takes over a descriptor as it is.
+    ///
+    /// # Safety
+    /// The descriptor must be open, nobody else may own it, and it must be of the reading end of a pipe. It should be
+    /// non-blocking already: on one that blocks, so does what is done here.
+    unsafe fn from_raw_fd(fd: RawFd) -> PipeReader {
+        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        PipeReader::from(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+impl IntoRawFd for PipeReader {
+    fn into_raw_fd(self) -> RawFd {
+        OwnedFd::from(self).into_raw_fd()
+    }
+}
+
+/// Takes over a descriptor as it is. It must be of the reading end of a pipe, and non-blocking already.
+impl From<OwnedFd> for PipeReader {
+    fn from(fd: OwnedFd) -> PipeReader {
+        PipeReader::new(IoSource::new(fd.into()))
+    }
+}
+
+/// Ends the registration, if there is one. The descriptor stays non-blocking.
+impl From<PipeReader> for OwnedFd {
+    fn from(reader: PipeReader) -> OwnedFd {
+        reader.io.into_inner().into()
+    }
+}
+
+/// As [`PipeReader::from_std`].
+impl TryFrom<io::PipeReader> for PipeReader {
+    type Error = io::Error;
+
+    fn try_from(reader: io::PipeReader) -> io::Result<PipeReader> {
+        PipeReader::from_std(reader)
+    }
+}
+
+/// As [`PipeReader::from_std`]: what a child writes to its output.
+impl TryFrom<ChildStdout> for PipeReader {
+    type Error = io::Error;
+
+    fn try_from(reader: ChildStdout) -> io::Result<PipeReader> {
+        PipeReader::from_std(OwnedFd::from(reader).into())
+    }
+}
+
+/// As [`PipeReader::from_std`]: what a child writes to its error output.
+impl TryFrom<ChildStderr> for PipeReader {
+    type Error = io::Error;
+
+    fn try_from(reader: ChildStderr) -> io::Result<PipeReader> {
+        PipeReader::from_std(OwnedFd::from(reader).into())
+    }
+}

@@ -1,0 +1,202 @@
+//! The end that is written to.
+
+use std::fmt;
+use std::io::{self, IoSlice, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::process::ChildStdin;
+
+use selector::{Evented, IoSource, Poll};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::os;
+
+/// The end of a pipe that is written to, to be registered with a [`Poll`].
+///
+/// Writing never blocks: `WouldBlock` says that there is no room. Up to `PIPE_BUF` bytes (512 at
+/// least, 4,096 on Linux) are written whole or not at all; more may be written in part. Dropping it
+/// ends its registration and closes the descriptor, which the reader sees as the end.
+///
+/// Once every reader is gone, a write is `BrokenPipe`. It raises SIGPIPE as well, which Rust
+/// programs ignore unless they were told otherwise: unlike with sockets, a write to a pipe cannot
+/// be made without it.
+///
+/// # Examples
+/// ```
+/// use std::io::{ErrorKind, Write};
+///
+/// let (reader, mut writer) = unix_pipe::pipe()?;
+/// writer.write_all(b"hello")?;
+/// drop(reader);
+/// assert_eq!(writer.write(b"?").unwrap_err().kind(), ErrorKind::BrokenPipe);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct PipeWriter {
+    io: IoSource<io::PipeWriter>,
+}
+
+impl PipeWriter {
+    pub(crate) fn new(io: IoSource<io::PipeWriter>) -> PipeWriter {
+        PipeWriter { io }
+    }
+
+    /// Takes over the writing end of a pipe of the standard library, and sets it to non-blocking: also for those who have
+    /// duplicates of it, but not for the other end.
+    ///
+    /// What a child process has is turned into one by `into()` or, in one step, by `try_from`.
+    ///
+    /// # Errors
+    /// What the system says; the descriptor is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let writer = unix_pipe::PipeWriter::from_std(writer)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(writer: io::PipeWriter) -> io::Result<PipeWriter> {
+        os::set_nonblocking(writer.as_fd())?;
+        Ok(PipeWriter::from(OwnedFd::from(writer)))
+    }
+
+    /// Makes another one of the same end (`F_DUPFD_CLOEXEC`); it is a source of its own.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let (reader, writer) = unix_pipe::pipe()?;
+    /// let clone = writer.try_clone()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<PipeWriter> {
+        Ok(PipeWriter::new(IoSource::new(
+            self.io.get_ref().try_clone()?,
+        )))
+    }
+}
+
+impl Write for PipeWriter {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &PipeWriter {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.io
+            .try_io(Ready::WRITABLE, |mut writer| writer.write(buf))
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io
+            .try_io(Ready::WRITABLE, |mut writer| writer.write_vectored(bufs))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Evented for PipeWriter {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for PipeWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}
+
+impl AsFd for PipeWriter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.get_ref().as_fd()
+    }
+}
+
+impl AsRawFd for PipeWriter {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.get_ref().as_raw_fd()
+    }
+}
+
+impl FromRawFd for PipeWriter {
+    /// Takes over a descriptor as it is.
+    ///
+    /// # Safety
+    /// The descriptor must be open, nobody else may own it, and it must be of the writing end of a pipe. It should be
+    /// non-blocking already: on one that blocks, so does what is done here.
+    unsafe fn from_raw_fd(fd: RawFd) -> PipeWriter {
+        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        PipeWriter::from(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+impl IntoRawFd for PipeWriter {
+    fn into_raw_fd(self) -> RawFd {
+        OwnedFd::from(self).into_raw_fd()
+    }
+}
+
+/// Takes over a descriptor as it is. It must be of the writing end of a pipe, and non-blocking already.
+impl From<OwnedFd> for PipeWriter {
+    fn from(fd: OwnedFd) -> PipeWriter {
+        PipeWriter::new(IoSource::new(fd.into()))
+    }
+}
+
+/// Ends the registration, if there is one. The descriptor stays non-blocking.
+impl From<PipeWriter> for OwnedFd {
+    fn from(writer: PipeWriter) -> OwnedFd {
+        writer.io.into_inner().into()
+    }
+}
+
+/// As [`PipeWriter::from_std`].
+impl TryFrom<io::PipeWriter> for PipeWriter {
+    type Error = io::Error;
+
+    fn try_from(writer: io::PipeWriter) -> io::Result<PipeWriter> {
+        PipeWriter::from_std(writer)
+    }
+}
+
+/// As [`PipeWriter::from_std`]: what a child reads as its input.
+impl TryFrom<ChildStdin> for PipeWriter {
+    type Error = io::Error;
+
+    fn try_from(writer: ChildStdin) -> io::Result<PipeWriter> {
+        PipeWriter::from_std(OwnedFd::from(writer).into())
+    }
+}

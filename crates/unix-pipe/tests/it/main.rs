@@ -1,0 +1,8 @@
+//! The pipe's behaviour, on every backend of the machine.
+#![cfg(unix)]
+
+mod child;
+mod pipe;
+
+#[cfg(target_os = "linux")]
+mod budget;

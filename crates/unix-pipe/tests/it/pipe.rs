@@ -1,0 +1,146 @@
+//! Both ends: what is reported, what comes out, and what they are made of.
+
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+
+use selector::{Backend, Events, Poll, PollOpt, Ready, Token};
+use unix_pipe::{PipeReader, PipeWriter, pipe};
+
+const READER: Token = Token(1);
+const WRITER: Token = Token(2);
+
+testkit::on_each_backend! {
+    an_edge_is_reported_for_what_is_written_after_a_drain,
+    a_full_pipe_is_writable_again_when_it_is_read,
+    the_end_of_writers_reads_as_the_end,
+    the_end_of_readers_is_reported_and_breaks_the_pipe,
+    a_clone_is_a_source_of_its_own,
+}
+
+fn poll_on(backend: Backend) -> (Poll, Events) {
+    (
+        Poll::with_backend(backend).unwrap(),
+        Events::with_capacity(8),
+    )
+}
+
+fn an_edge_is_reported_for_what_is_written_after_a_drain(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (reader, mut writer) = pipe().unwrap();
+    poll.register(&reader, READER, Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for _ in 0..3 {
+        writer.write_all(b"hello").unwrap();
+        testkit::expect_events(&poll, &mut events, &[(READER, Ready::READABLE)]);
+        assert_eq!(testkit::drain(&reader), 5);
+        testkit::expect_silence(&poll, &mut events);
+    }
+}
+
+fn a_full_pipe_is_writable_again_when_it_is_read(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (reader, writer) = pipe().unwrap();
+    let written = testkit::fill(&writer);
+    poll.register(&writer, WRITER, Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    testkit::expect_silence(&poll, &mut events);
+    assert_eq!(testkit::drain(&reader), written);
+    testkit::expect_events(&poll, &mut events, &[(WRITER, Ready::WRITABLE)]);
+}
+
+fn the_end_of_writers_reads_as_the_end(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (mut reader, mut writer) = pipe().unwrap();
+    poll.register(&reader, READER, Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    writer.write_all(b"last").unwrap();
+    drop(writer);
+    testkit::expect_readiness(&poll, &mut events, READER, Ready::READABLE);
+    let mut buf = [0; 16];
+    assert_eq!(reader.read(&mut buf).unwrap(), 4);
+    assert_eq!(reader.read(&mut buf).unwrap(), 0);
+}
+
+fn the_end_of_readers_is_reported_and_breaks_the_pipe(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (reader, mut writer) = pipe().unwrap();
+    testkit::fill(&writer);
+    poll.register(&writer, WRITER, Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    testkit::expect_silence(&poll, &mut events);
+    drop(reader);
+    let seen = testkit::collect(&poll, &mut events);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0].token(), WRITER);
+    let error = writer.write(b"x").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+fn a_clone_is_a_source_of_its_own(backend: Backend) {
+    let (poll, mut events) = poll_on(backend);
+    let (reader, writer) = pipe().unwrap();
+    let clone = reader.try_clone().unwrap();
+    poll.register(&reader, READER, Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    poll.register(&clone, Token(3), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    drop(reader);
+    writer.try_clone().unwrap().write_all(b"x").unwrap();
+    testkit::expect_events(&poll, &mut events, &[(Token(3), Ready::READABLE)]);
+    assert_eq!(testkit::drain(&clone), 1);
+}
+
+#[test]
+fn vectored_calls_move_buffers_in_order() {
+    let (mut reader, mut writer) = pipe().unwrap();
+    let bufs = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+    assert_eq!(writer.write_vectored(&bufs).unwrap(), 8);
+    writer.flush().unwrap();
+    let (mut a, mut b) = ([0; 6], [0; 6]);
+    let mut bufs = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+    assert_eq!(reader.read_vectored(&mut bufs).unwrap(), 8);
+    assert_eq!((&a, &b[..2]), (b"headbo", &b"dy"[..]));
+    let error = reader.read_vectored(&mut bufs_of(&mut a)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+}
+
+fn bufs_of(buf: &mut [u8]) -> [IoSliceMut<'_>; 1] {
+    [IoSliceMut::new(buf)]
+}
+
+#[test]
+fn both_ends_are_closed_on_exec_and_none_leaks() {
+    testkit::in_child(|| {
+        let before = testkit::descriptors();
+        let (reader, writer) = pipe().unwrap();
+        assert!(testkit::is_close_on_exec(reader.as_raw_fd()));
+        assert!(testkit::is_close_on_exec(writer.as_raw_fd()));
+        assert!(testkit::is_close_on_exec(
+            reader.try_clone().unwrap().as_raw_fd()
+        ));
+        drop((reader, writer));
+        assert_eq!(testkit::descriptors(), before);
+        testkit::limit_descriptors(1);
+        let error = pipe().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+    });
+}
+
+#[test]
+fn descriptors_and_pipes_of_std_go_in_and_out() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut reader = PipeReader::try_from(reader).unwrap();
+    let writer = PipeWriter::from_std(writer).unwrap();
+    let error = reader.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    assert_eq!(testkit::fill(&writer), testkit::drain(&reader));
+
+    let number = writer.as_raw_fd();
+    assert_eq!(writer.as_fd().as_raw_fd(), number);
+    assert!(!format!("{writer:?} {reader:?}").is_empty());
+    let number = PipeWriter::from(OwnedFd::from(writer)).into_raw_fd();
+    // SAFETY: the descriptor was given out by the line above, and nobody else has it.
+    let mut writer = unsafe { PipeWriter::from_raw_fd(number) };
+    writer.write_all(b"x").unwrap();
+    assert_eq!(reader.read(&mut [0; 4]).unwrap(), 1);
+}
