@@ -1,13 +1,12 @@
 //! The example `echo` as a process, with itself and with others.
 
-use std::env;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::process::Command;
 
 use selector::Backend;
-use testkit::DEADLINE;
+
+use crate::process::{Server, example, fails, run, succeeds};
 
 /// A small run: what is tested is that it is right, not how fast it is.
 const SMALL: &[&str] = &[
@@ -19,89 +18,12 @@ const SMALL: &[&str] = &[
     "3KiB",
 ];
 
-/// The example, which `cargo test` builds beside the tests.
 fn echo() -> Command {
-    let tests = env::current_exe().expect("the path of this program");
-    let profile = tests.ancestors().nth(2).expect("a profile's folder");
-    let path: PathBuf = [profile.as_os_str(), "examples".as_ref(), "echo".as_ref()]
-        .iter()
-        .collect();
-    let path = path.with_extension(env::consts::EXE_EXTENSION);
-    assert!(
-        path.exists(),
-        "{}: run `cargo build -p readywire --example echo`",
-        path.display()
-    );
-    let mut command = Command::new(path);
-    command.stdin(Stdio::null());
-    command
+    example("echo")
 }
 
-#[track_caller]
-fn run(command: &mut Command) -> Output {
-    let output = command.output().expect("start the program");
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-#[track_caller]
-fn succeeds(command: &mut Command) -> String {
-    let output = run(command);
-    assert!(output.status.success(), "{}", output.status);
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// Expects the exit code 1 and returns the error.
-#[track_caller]
-fn fails(command: &mut Command) -> String {
-    let output = run(command);
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).expect("text")
-}
-
-/// A process that is killed at the latest when its test is over.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|status| status.is_some()) {
-            return;
-        }
-        self.0.kill().expect("kill the process");
-        self.0.wait().expect("wait for the process");
-    }
-}
-
-/// The example as a server.
-struct Server {
-    process: Process,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(backend: Backend) -> Server {
-        let mut command = echo();
-        command.args(["--listen", "127.0.0.1:0", "--backend", &backend.to_string()]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start the server");
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let process = Process(child);
-        let mut line = String::new();
-        output.read_line(&mut line).expect("the first line");
-        let address = line
-            .trim_end()
-            .strip_prefix("listening on ")
-            .expect("an address");
-        Server {
-            process,
-            output,
-            address: address.parse().expect("an address"),
-        }
-    }
+fn server(backend: Backend) -> Server {
+    Server::start(echo().args(["--listen", "127.0.0.1:0", "--backend", &backend.to_string()]))
 }
 
 /// An echo server of std, which `spoil`s what it sends back from a position on.
@@ -161,7 +83,7 @@ fn both_sides_in_one_process(backend: Backend) {
 }
 
 fn two_processes(backend: Backend) {
-    let server = Server::start(backend);
+    let server = server(backend);
     for _ in 0..2 {
         let mut clients = echo();
         clients.args([
@@ -273,17 +195,15 @@ fn arguments_are_explained_and_checked() {
 
 #[test]
 fn a_client_that_is_cut_off_does_not_end_the_server() {
-    let server = Server::start(Backend::available()[0]);
-    let connect = || TcpStream::connect(server.address).expect("connect");
+    let server = server(Backend::available()[0]);
     for _ in 0..3 {
-        let mut rude = connect();
+        let mut rude = server.connect();
         rude.write_all(&[1; 100_000]).expect("write");
         drop(rude); // with data unread: the server's side is reset
     }
-    let mut polite = connect();
+    let mut polite = server.connect();
     polite.write_all(b"still there?").expect("write");
     polite.shutdown(Shutdown::Write).expect("shutdown");
-    polite.set_read_timeout(Some(DEADLINE)).expect("a deadline");
     let mut answer = String::new();
     polite.read_to_string(&mut answer).expect("the echo");
     assert_eq!(answer, "still there?");
@@ -291,52 +211,33 @@ fn a_client_that_is_cut_off_does_not_end_the_server() {
 
 #[cfg(unix)]
 mod on_unix {
+    use std::env;
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
     use super::*;
+    use crate::process::{Process, example_short_of_descriptors};
 
     #[test]
     fn an_interrupt_ends_a_server_with_its_summary() {
-        let mut server = Server::start(Backend::available()[0]);
+        let server = server(Backend::available()[0]);
         succeeds(&mut one_client(server.address));
-        let kill = format!("kill -INT {}", server.process.0.id());
-        succeeds(Command::new("sh").args(["-c", &kill]));
-        let mut summary = String::new();
-        server
-            .output
-            .read_to_string(&mut summary)
-            .expect("the summary");
+        let summary = server.interrupt();
         assert!(summary.contains("served       1 connections, 100.00 KiB sent back, 0 lost"));
-        assert!(server.process.0.wait().expect("the end").success());
     }
 
     #[test]
     fn too_few_descriptors_are_explained() {
-        let program = echo().get_program().to_owned();
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -n 60; exec \"$0\""]).arg(program);
-        let error = fails(&mut shell);
+        let error = fails(&mut example_short_of_descriptors("echo", 60));
         assert!(error.contains("no descriptor is left") && error.contains("ulimit -n"));
     }
 
     #[test]
     fn a_server_short_of_descriptors_serves_in_turn() {
-        let program = echo().get_program().to_owned();
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "ulimit -n 16; exec \"$0\" --listen 127.0.0.1:0"])
-            .arg(program);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start the server");
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let _process = Process(child);
-        let mut line = String::new();
-        output.read_line(&mut line).expect("the first line");
-        let address = line
-            .trim_end()
-            .strip_prefix("listening on ")
-            .expect("an address");
-        let summary = succeeds(echo().args(SMALL).args(["--connect", address]));
+        let mut command = example_short_of_descriptors("echo", 16);
+        let server = Server::start(command.args(["--listen", "127.0.0.1:0"]));
+        let address = server.address.to_string();
+        let summary = succeeds(echo().args(SMALL).args(["--connect", &address]));
         assert!(summary.contains("20, all closed in order"));
     }
 
@@ -394,7 +295,7 @@ mod on_unix {
 
     #[test]
     fn the_server_works_for_socat_and_nc() {
-        let server = Server::start(Backend::available()[0]);
+        let server = server(Backend::available()[0]);
         let (host, port) = (
             server.address.ip().to_string(),
             server.address.port().to_string(),

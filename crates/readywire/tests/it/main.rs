@@ -2,4 +2,8 @@
 
 mod echo;
 mod mio_06;
+mod process;
 mod program;
+#[cfg(target_os = "linux")]
+mod proofs;
+mod proxy;
