@@ -5,8 +5,8 @@ mod os;
 mod socket;
 
 pub use crate::bufs::span;
-pub use crate::os::{MAX_BUFS, silence};
+pub use crate::os::*;
 pub use crate::socket::{
-    Received, accept, accept_blocking, connecting, recv_from_vectored, send, send_to,
+    Received, accept, accept_blocking, connecting, peek, recv_from_vectored, send, send_to,
     send_vectored, socket,
 };

@@ -1,6 +1,7 @@
 //! The calls, as every system has them.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 
 use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, Socket, Type};
 
@@ -136,6 +137,30 @@ pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize>
 #[inline]
 pub fn send_to(socket: &Socket, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
     socket.send_to_with_flags(buf, address, os::SEND_FLAGS)
+}
+
+/// Receives without taking the data out (`recv(2)` with `MSG_PEEK`): the next call returns them
+/// again.
+///
+/// # Errors
+/// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+///
+/// # Examples
+/// ```
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// socket.send_to(b"hello", socket.local_addr()?)?;
+/// let mut buf = [0; 16];
+/// for _ in 0..2 {
+///     assert_eq!(socket_calls::peek(&socket2::SockRef::from(&socket), &mut buf)?, 5);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "MSG_PEEK")]
+pub fn peek(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    let buf: *mut [u8] = buf;
+    // SAFETY: the types have one layout, and socket2 hands the buffer on to the system, which
+    // writes bytes, never uninitialised ones.
+    socket.peek(unsafe { &mut *(buf as *mut [MaybeUninit<u8>]) })
 }
 
 /// What [`recv_from_vectored`] received.

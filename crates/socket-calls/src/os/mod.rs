@@ -3,7 +3,7 @@
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub use self::unix::{MAX_BUFS, silence};
+        pub use self::unix::{MAX_BUFS, pair, silence};
         pub(crate) use self::unix::{SEND_FLAGS, accept, accept_blocking, connecting, socket};
     } else if #[cfg(windows)] {
         mod windows;

@@ -28,6 +28,10 @@ cfg_if::cfg_if! {
             Socket::new_raw(domain, kind.nonblocking().cloexec(), protocol)
         }
 
+        fn new_pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
+            Socket::pair_raw(domain, kind.nonblocking().cloexec(), None)
+        }
+
         pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
             accept4(listener, libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
         }
@@ -61,6 +65,13 @@ cfg_if::cfg_if! {
             let socket = Socket::new(domain, kind, protocol)?;
             socket.set_nonblocking(true)?;
             Ok(socket)
+        }
+
+        fn new_pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
+            let (one, other) = Socket::pair(domain, kind, None)?;
+            one.set_nonblocking(true)?;
+            other.set_nonblocking(true)?;
+            Ok((one, other))
         }
 
         pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
@@ -129,6 +140,33 @@ cfg_if::cfg_if! {
 
         pub(crate) const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL;
     }
+}
+
+/// Makes two sockets that are connected to each other, non-blocking and close-on-exec
+/// (`socketpair(2)`).
+///
+/// # Errors
+/// What the system says, for example that the process has too many open descriptors. Nothing is
+/// left open then.
+///
+/// # Platform-specific behaviour
+/// Unix. One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of
+/// their own.
+///
+/// # Examples
+/// ```
+/// # #[cfg(unix)] {
+/// use socket2::{Domain, Type};
+///
+/// let (one, other) = socket_calls::pair(Domain::UNIX, Type::STREAM)?;
+/// socket_calls::send(&one, b"hello")?;
+/// assert_eq!(socket_calls::peek(&other, &mut [0; 16])?, 5);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "socketpair")]
+pub fn pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
+    new_pair(domain, kind)
 }
 
 /// The most buffers one call takes: `IOV_MAX`, the same on every system we know.

@@ -1,0 +1,587 @@
+//! Datagram sockets.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::addr;
+use crate::rights::{self, Received};
+
+/// A non-blocking Unix datagram socket, to be registered with a [`Poll`].
+///
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// again. No send raises SIGPIPE. The socket is close-on-exec. Dropping it ends its registration
+/// and closes it; it does not remove the file at its path.
+///
+/// A call moves one datagram, whole or not at all, but for this: what does not fit into the
+/// receiver's buffers is lost. [`recv_fds`](UnixDatagram::recv_fds) tells when that happened. A
+/// datagram may be empty: receiving `Ok(0)` is one of those, not an end. None is lost on the way:
+/// while the receiver's queue is full, sending is `WouldBlock`.
+///
+/// # Platform-specific behaviour
+/// macOS and the BSDs say `ENOBUFS` of a full queue, and no event tells when there is room: try
+/// again later. On Linux the event comes if the socket is connected to that receiver.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use unix_socket::UnixDatagram;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("socket");
+/// let server = UnixDatagram::bind(&path)?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&server, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// let client = UnixDatagram::unbound()?;
+/// client.send_to(b"hello", &path)?;
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     let mut buf = [0; 16];
+///     let (n, from) = server.recv_from(&mut buf)?;
+///     assert_eq!(&buf[..n], b"hello");
+///     assert!(from.is_unnamed());
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UnixDatagram {
+    io: IoSource<net::UnixDatagram>,
+}
+
+impl UnixDatagram {
+    /// Makes a socket at `path`, which must not exist yet (`socket(2)`, `bind(2)`).
+    ///
+    /// # Errors
+    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or has a zero
+    /// inside; otherwise what the system says. Nothing is left open then.
+    ///
+    /// # Examples
+    /// See [`UnixDatagram`].
+    #[doc(alias = "socket")]
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
+        UnixDatagram::bind_to(&addr::of_path(path.as_ref())?)
+    }
+
+    /// Does as [`bind`](UnixDatagram::bind), at an address of the standard library: a path's or, on
+    /// Linux, an abstract one. An address without a name lets Linux choose an abstract one.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// See [`send_to_addr`](UnixDatagram::send_to_addr).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        UnixDatagram::bind_to(&addr::to_system(address)?)
+    }
+
+    fn bind_to(address: &SockAddr) -> io::Result<UnixDatagram> {
+        let socket = socket_calls::socket(Domain::UNIX, Type::DGRAM, None)?;
+        socket.bind(address)?;
+        Ok(UnixDatagram::sole(socket))
+    }
+
+    /// Makes a socket without a name, which can send but not be sent to (`socket(2)`).
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// See [`UnixDatagram`].
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        let socket = socket_calls::socket(Domain::UNIX, Type::DGRAM, None)?;
+        Ok(UnixDatagram::sole(socket))
+    }
+
+    /// Makes two sockets that are connected to each other, both without a name (`socketpair(2)`).
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// See [`send`](UnixDatagram::send).
+    #[doc(alias = "socketpair")]
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (one, other) = socket_calls::pair(Domain::UNIX, Type::DGRAM)?;
+        Ok((UnixDatagram::sole(one), UnixDatagram::sole(other)))
+    }
+
+    /// Takes over a socket of the standard library, and sets it to non-blocking.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use unix_socket::UnixDatagram;
+    ///
+    /// let socket = UnixDatagram::from_std(std::os::unix::net::UnixDatagram::unbound()?)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(socket: net::UnixDatagram) -> io::Result<UnixDatagram> {
+        socket.set_nonblocking(true)?;
+        Ok(UnixDatagram::adopt(socket))
+    }
+
+    /// Takes over a socket as it is.
+    fn adopt(socket: net::UnixDatagram) -> UnixDatagram {
+        // Refused only where both directions are closed already.
+        let _closed = socket_calls::silence(&SockRef::from(&socket)).is_err();
+        UnixDatagram {
+            io: IoSource::new(socket),
+        }
+    }
+
+    /// Takes over a socket that was made here.
+    fn sole(socket: Socket) -> UnixDatagram {
+        UnixDatagram {
+            io: IoSource::new_sole(socket.into()),
+        }
+    }
+
+    /// Sets where [`send`](UnixDatagram::send) goes and whom datagrams are received from
+    /// (`connect(2)`). It may be called again.
+    ///
+    /// # Errors
+    /// `NotFound` or `ConnectionRefused` if nobody is there; otherwise what the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use unix_socket::UnixDatagram;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("socket");
+    /// let server = UnixDatagram::bind(&path)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.connect(&path)?;
+    /// assert_eq!(client.peer_addr()?.as_pathname(), Some(&*path));
+    /// client.send(b"hello")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let address = addr::of_path(path.as_ref())?;
+        SockRef::from(self.socket()).connect(&address)
+    }
+
+    /// Does as [`connect`](UnixDatagram::connect), to an address of the standard library.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// As there.
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        SockRef::from(self.socket()).connect(&addr::to_system(address)?)
+    }
+
+    /// Returns the address of this end (`getsockname(2)`); it has no name unless it is bound.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// let (one, _other) = unix_socket::UnixDatagram::pair()?;
+    /// assert!(one.local_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Returns the address that the socket is connected to (`getpeername(2)`).
+    ///
+    /// # Errors
+    /// `NotConnected` if it is not.
+    ///
+    /// # Examples
+    /// See [`connect`](UnixDatagram::connect).
+    #[doc(alias = "getpeername")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// Makes another socket on the same socket (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Each datagram goes to one of them. They are sources of their own: the clone is not registered, and can be registered
+    /// anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// # let (socket, _other) = unix_socket::UnixDatagram::pair()?;
+    /// let clone = socket.try_clone()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram::adopt(self.lend().try_clone()?))
+    }
+
+    /// Closes the receiving half, the sending half, or both (`shutdown(2)`).
+    ///
+    /// # Errors
+    /// `NotConnected` if the socket is not.
+    ///
+    /// # Examples
+    /// ```
+    /// let (one, _other) = unix_socket::UnixDatagram::pair()?;
+    /// one.shutdown(std::net::Shutdown::Write)?;
+    /// assert!(one.send(b"x").is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().shutdown(how)
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// # let (socket, _other) = unix_socket::UnixDatagram::pair()?;
+    /// assert!(socket.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = sockopt::take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+        }
+        Ok(taken)
+    }
+
+    /// Sends a datagram to the address that the socket is connected to, and returns how many bytes
+    /// that are: all (`send(2)`).
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is no room; `NotConnected` if the socket is not;
+    /// `ConnectionRefused` if the peer is gone; otherwise what the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// one.send(b"hello")?;
+    /// let mut buf = [0; 16];
+    /// assert_eq!(other.peek(&mut buf)?, 5);
+    /// assert_eq!(other.recv(&mut buf)?, 5);
+    /// assert_eq!(&buf[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.io.try_io(Ready::WRITABLE, |socket| {
+            socket_calls::send(&SockRef::from(socket), buf)
+        })
+    }
+
+    /// Sends a datagram to the socket at `path`, and returns how many bytes that are: all
+    /// (`sendto(2)`).
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is no room; `NotFound` or `ConnectionRefused` if nobody is there;
+    /// otherwise what the system says.
+    ///
+    /// # Examples
+    /// See [`UnixDatagram`].
+    #[doc(alias = "sendto")]
+    pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        self.send_to_system(buf, &addr::of_path(path.as_ref())?)
+    }
+
+    /// Does as [`send_to`](UnixDatagram::send_to), to an address of the standard library: one that
+    /// a datagram came from, a path's or, on Linux, an abstract one.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    /// use unix_socket::UnixDatagram;
+    ///
+    /// let name = format!("unix-datagram-example-{}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let server = UnixDatagram::bind_addr(&address)?;
+    /// UnixDatagram::unbound()?.send_to_addr(b"hello", &address)?;
+    /// assert_eq!(server.recv(&mut [0; 16])?, 5);
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "sendto")]
+    pub fn send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        self.send_to_system(buf, &addr::to_system(address)?)
+    }
+
+    fn send_to_system(&self, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
+        self.io.try_io(Ready::WRITABLE, |socket| {
+            socket_calls::send_to(&SockRef::from(socket), buf, address)
+        })
+    }
+
+    /// Receives a datagram, and returns its length (`recv(2)`). What does not fit is lost.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    ///
+    /// # Examples
+    /// See [`send`](UnixDatagram::send).
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.try_io(Ready::READABLE, |socket| socket.recv(buf))
+    }
+
+    /// Receives a datagram, and returns its length and who sent it, which may have no name
+    /// (`recvfrom(2)`). What does not fit is lost.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    ///
+    /// # Examples
+    /// See [`UnixDatagram`].
+    #[doc(alias = "recvfrom")]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.io
+            .try_io(Ready::READABLE, |socket| socket.recv_from(buf))
+    }
+
+    /// Does as [`recv`](UnixDatagram::recv), but leaves the datagram where it is (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// See [`send`](UnixDatagram::send).
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.try_io(Ready::READABLE, |socket| {
+            socket_calls::peek(&SockRef::from(socket), buf)
+        })
+    }
+
+    /// Sends one datagram from several buffers to the address that the socket is connected to
+    /// (`sendmsg(2)`).
+    ///
+    /// # Errors
+    /// As with [`send`](UnixDatagram::send); also that there are more than 1,024 buffers.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{IoSlice, IoSliceMut};
+    ///
+    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// assert_eq!(one.send_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
+    /// let (mut head, mut body) = ([0; 4], [0; 16]);
+    /// let n = other.recv_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
+    /// assert_eq!((n, &head, &body[..4]), (8, b"head", &b"body"[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "sendmsg")]
+    pub fn send_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.try_io(Ready::WRITABLE, |socket| {
+            socket_calls::send_vectored(&SockRef::from(socket), bufs)
+        })
+    }
+
+    /// Receives a datagram into several buffers, each filled before the next is touched
+    /// (`recvmsg(2)`). What does not fit is lost, and so are descriptors that came along.
+    ///
+    /// The system takes 1,024 buffers at most: those after them are left alone.
+    ///
+    /// # Errors
+    /// As with [`recv`](UnixDatagram::recv).
+    ///
+    /// # Examples
+    /// See [`send_bufs`](UnixDatagram::send_bufs).
+    #[doc(alias = "recvmsg")]
+    pub fn recv_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let span = socket_calls::span(bufs).unwrap_or(0..0);
+        self.io.try_io(Ready::READABLE, |socket| {
+            let received =
+                socket_calls::recv_from_vectored(&SockRef::from(socket), &mut bufs[span])?;
+            Ok(received.len)
+        })
+    }
+
+    /// Sends one datagram as [`send_bufs`](UnixDatagram::send_bufs) does, be it empty, and
+    /// descriptors along with it (`SCM_RIGHTS`).
+    ///
+    /// The peer gets duplicates; `fds` stay open here and can be closed at once.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there are more than [`MAX_FDS`](crate::MAX_FDS) of them; otherwise as with
+    /// `send_bufs`, and nothing was sent.
+    ///
+    /// # Examples
+    /// See [`recv_fds`](UnixDatagram::recv_fds).
+    #[doc(alias("sendmsg", "SCM_RIGHTS"))]
+    pub fn send_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if fds.is_empty() {
+            return self.send_bufs(bufs);
+        }
+        self.io.try_io(Ready::WRITABLE, |socket| {
+            rights::send(socket.as_fd(), bufs, fds)
+        })
+    }
+
+    /// Receives a datagram as [`recv_bufs`](UnixDatagram::recv_bufs) does, appends the descriptors
+    /// that came with it to `fds` (`SCM_RIGHTS`), and tells what did not fit.
+    ///
+    /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
+    /// asked for. What could not be received is told by
+    /// [`fds_lost`](crate::Received::fds_lost).
+    ///
+    /// # Errors
+    /// As with [`recv`](UnixDatagram::recv).
+    ///
+    /// # Platform-specific behaviour
+    /// On Apple's systems they become close-on-exec a moment after they came.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::os::fd::AsFd;
+    /// use unix_socket::UnixDatagram;
+    ///
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// let null = std::fs::File::open("/dev/null")?;
+    /// one.send_fds(&[], &[null.as_fd()])?;
+    /// let mut fds = Vec::new();
+    /// let received = other.recv_fds(&mut [], &mut fds)?;
+    /// assert_eq!((received.len, fds.len()), (0, 1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("recvmsg", "SCM_RIGHTS", "MSG_CTRUNC"))]
+    pub fn recv_fds(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        fds: &mut Vec<OwnedFd>,
+    ) -> io::Result<Received> {
+        let span = socket_calls::span(bufs).unwrap_or(0..0);
+        self.io.try_io(Ready::READABLE, |socket| {
+            rights::receive(socket.as_fd(), &mut bufs[span], fds)
+        })
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    #[inline]
+    fn socket(&self) -> &net::UnixDatagram {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    fn lend(&self) -> &net::UnixDatagram {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    fn into_std(self) -> net::UnixDatagram {
+        self.io.into_inner()
+    }
+}
+
+impl Evented for UnixDatagram {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`UnixDatagram::from_std`].
+impl TryFrom<net::UnixDatagram> for UnixDatagram {
+    type Error = io::Error;
+
+    fn try_from(socket: net::UnixDatagram) -> io::Result<UnixDatagram> {
+        UnixDatagram::from_std(socket)
+    }
+}
+
+/// Ends the registration, if there is one. The socket stays non-blocking:
+/// [`set_nonblocking`](net::UnixDatagram::set_nonblocking) changes that.
+impl From<UnixDatagram> for net::UnixDatagram {
+    fn from(socket: UnixDatagram) -> net::UnixDatagram {
+        socket.into_std()
+    }
+}
+
+impl AsFd for UnixDatagram {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lend().as_fd()
+    }
+}
+
+impl AsRawFd for UnixDatagram {
+    fn as_raw_fd(&self) -> RawFd {
+        self.lend().as_raw_fd()
+    }
+}
+
+impl FromRawFd for UnixDatagram {
+    /// Takes over a descriptor as it is.
+    ///
+    /// # Safety
+    /// The descriptor must be open, nobody else may own it, and it must be of a Unix datagram socket. It should be
+    /// non-blocking already: on one that blocks, so do the calls here.
+    unsafe fn from_raw_fd(fd: RawFd) -> UnixDatagram {
+        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        UnixDatagram::from(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+impl IntoRawFd for UnixDatagram {
+    fn into_raw_fd(self) -> RawFd {
+        self.into_std().into_raw_fd()
+    }
+}
+
+/// Takes over a descriptor as it is. It must be of a Unix datagram socket, and non-blocking already: on one that
+/// blocks, so do the calls here.
+impl From<OwnedFd> for UnixDatagram {
+    fn from(fd: OwnedFd) -> UnixDatagram {
+        UnixDatagram::adopt(net::UnixDatagram::from(fd))
+    }
+}
+
+/// Ends the registration, if there is one. The descriptor stays non-blocking.
+impl From<UnixDatagram> for OwnedFd {
+    fn from(socket: UnixDatagram) -> OwnedFd {
+        socket.into_std().into()
+    }
+}

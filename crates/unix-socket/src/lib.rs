@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+#![cfg(unix)]
+
+mod addr;
+mod datagram;
+mod listener;
+mod os;
+mod rights;
+mod stream;
+
+pub use crate::datagram::UnixDatagram;
+pub use crate::listener::UnixListener;
+pub use crate::os::Credentials;
+pub use crate::rights::{MAX_FDS, Received};
+pub use crate::stream::UnixStream;

@@ -1,0 +1,314 @@
+//! Listeners.
+
+use std::ffi::c_int;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{Domain, SockAddr, SockRef, Type};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::{UnixStream, addr};
+
+/// A non-blocking listener for Unix streams, to be registered with a [`Poll`].
+///
+/// It is readable while connections wait to be accepted. No method blocks, the socket is
+/// close-on-exec, and dropping the listener ends its registration and closes the socket; it does
+/// not remove the file at the listener's path, which is to be removed before the path can be bound
+/// again.
+///
+/// Running out of descriptors in `accept` is what it is with a TCP listener: the connection keeps
+/// waiting; a level is reported again at every poll, an edge only when the next connection comes,
+/// so that the program must call `accept` again when it has closed something.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use unix_socket::{UnixListener, UnixStream};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("socket");
+/// let listener = UnixListener::bind(&path)?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&listener, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+///
+/// # let _client = UnixStream::connect(&path)?;
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     let (stream, _) = listener.accept()?;
+///     poll.register(&stream, Token(1), Ready::READABLE, PollOpt::EDGE)?;
+///     println!("user {} is connected", stream.peer_credentials()?.uid);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UnixListener {
+    io: IoSource<net::UnixListener>,
+}
+
+impl UnixListener {
+    /// Listens at `path`, which must not exist yet (`socket(2)`, `bind(2)`, `listen(2)`).
+    ///
+    /// The backlog, that is how many connections may wait to be accepted, is as long as the system
+    /// allows; to set another one see [`from_std`](UnixListener::from_std).
+    ///
+    /// # Errors
+    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or has a zero
+    /// inside; otherwise what the system says. Nothing is left open then.
+    ///
+    /// # Examples
+    /// See [`UnixListener`].
+    #[doc(alias("socket", "listen"))]
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
+        UnixListener::bind_to(&addr::of_path(path.as_ref())?)
+    }
+
+    /// Does as [`bind`](UnixListener::bind), at an address of the standard library: a path's or, on
+    /// Linux, an abstract one. An address without a name lets Linux choose an abstract one.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// See [`UnixStream::connect_addr`].
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+        UnixListener::bind_to(&addr::to_system(address)?)
+    }
+
+    fn bind_to(address: &SockAddr) -> io::Result<UnixListener> {
+        // The system cuts it at its own limit.
+        const BACKLOG: c_int = c_int::MAX;
+
+        let socket = socket_calls::socket(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?;
+        Ok(UnixListener {
+            io: IoSource::new_sole(socket.into()),
+        })
+    }
+
+    /// Takes over a listener of the standard library, and sets it to non-blocking.
+    ///
+    /// A socket of socket2, with a backlog of one's own, becomes a listener of the standard library
+    /// first: by `into()`, as below.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use socket2::{Domain, SockAddr, Socket, Type};
+    /// use unix_socket::UnixListener;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("socket");
+    /// let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    /// socket.bind(&SockAddr::unix(&path)?)?;
+    /// socket.listen(16)?; // the backlog
+    /// let listener = UnixListener::from_std(socket.into())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        Ok(UnixListener::adopt(listener))
+    }
+
+    /// Takes over a listener as it is.
+    fn adopt(listener: net::UnixListener) -> UnixListener {
+        UnixListener {
+            io: IoSource::new(listener),
+        }
+    }
+
+    /// Accepts a connection, non-blocking and close-on-exec, and returns it with the address of
+    /// its other end, which mostly has no name (`accept4(2)`).
+    ///
+    /// # Errors
+    /// `WouldBlock` while no connection waits; otherwise what the system says.
+    ///
+    /// # Platform-specific behaviour
+    /// One system call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by
+    /// calls of their own.
+    ///
+    /// # Examples
+    /// See [`UnixListener`].
+    #[doc(alias = "accept4")]
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (socket, peer) = self.io.try_io(Ready::READABLE, |listener| {
+            socket_calls::accept(&SockRef::from(listener))
+        })?;
+        Ok((UnixStream::sole(socket), addr::from_system(&peer)?))
+    }
+
+    /// Returns the address that the listener is bound to (`getsockname(2)`).
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("socket");
+    /// let listener = unix_socket::UnixListener::bind(&path)?;
+    /// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Makes another listener on the same socket (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Each connection goes to one of them. They are sources of their own: the clone is not registered, and can be registered
+    /// anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let listener = unix_socket::UnixListener::bind(folder.path().join("socket"))?;
+    /// let clone = listener.try_clone()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<UnixListener> {
+        Ok(UnixListener::adopt(self.lend().try_clone()?))
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let listener = unix_socket::UnixListener::bind(folder.path().join("socket"))?;
+    /// assert!(listener.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = sockopt::take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE);
+        }
+        Ok(taken)
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    #[inline]
+    fn socket(&self) -> &net::UnixListener {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    fn lend(&self) -> &net::UnixListener {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    fn into_std(self) -> net::UnixListener {
+        self.io.into_inner()
+    }
+}
+
+impl Evented for UnixListener {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`UnixListener::from_std`].
+impl TryFrom<net::UnixListener> for UnixListener {
+    type Error = io::Error;
+
+    fn try_from(listener: net::UnixListener) -> io::Result<UnixListener> {
+        UnixListener::from_std(listener)
+    }
+}
+
+/// Ends the registration, if there is one. The listener stays non-blocking:
+/// [`set_nonblocking`](net::UnixListener::set_nonblocking) changes that.
+impl From<UnixListener> for net::UnixListener {
+    fn from(listener: UnixListener) -> net::UnixListener {
+        listener.into_std()
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lend().as_fd()
+    }
+}
+
+impl AsRawFd for UnixListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.lend().as_raw_fd()
+    }
+}
+
+impl FromRawFd for UnixListener {
+    /// Takes over a descriptor as it is.
+    ///
+    /// # Safety
+    /// The descriptor must be open, nobody else may own it, and it must be of a Unix stream socket that listens. It should be
+    /// non-blocking already: on one that blocks, so do the calls here.
+    unsafe fn from_raw_fd(fd: RawFd) -> UnixListener {
+        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        UnixListener::from(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+impl IntoRawFd for UnixListener {
+    fn into_raw_fd(self) -> RawFd {
+        self.into_std().into_raw_fd()
+    }
+}
+
+/// Takes over a descriptor as it is. It must be of a Unix stream socket that listens, and non-blocking already: on one that
+/// blocks, so do the calls here.
+impl From<OwnedFd> for UnixListener {
+    fn from(fd: OwnedFd) -> UnixListener {
+        UnixListener::adopt(net::UnixListener::from(fd))
+    }
+}
+
+/// Ends the registration, if there is one. The descriptor stays non-blocking.
+impl From<UnixListener> for OwnedFd {
+    fn from(listener: UnixListener) -> OwnedFd {
+        listener.into_std().into()
+    }
+}

@@ -1,0 +1,28 @@
+//! What differs by system: abstract addresses, credentials, flags of control messages.
+//!
+//! Nothing outside this folder names a system.
+
+mod credentials;
+
+pub use self::credentials::Credentials;
+pub(crate) use self::credentials::of_peer;
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        mod abstract_names;
+        pub(crate) use self::abstract_names::{abstract_from_system, abstract_to_system};
+    } else {
+        mod no_abstract_names;
+        pub(crate) use self::no_abstract_names::{abstract_from_system, abstract_to_system};
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(target_vendor = "apple")] {
+        mod cloexec_after;
+        pub(crate) use self::cloexec_after::{RECV_FLAGS, SEND_FLAGS, close_on_exec};
+    } else {
+        mod cloexec_at_once;
+        pub(crate) use self::cloexec_at_once::{RECV_FLAGS, SEND_FLAGS, close_on_exec};
+    }
+}

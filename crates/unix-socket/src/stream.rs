@@ -1,0 +1,586 @@
+//! Streams: connecting, moving bytes and descriptors.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use selector::{Evented, IoSource, Poll};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use token_ready::{PollOpt, Ready, Token};
+
+use crate::addr;
+use crate::os::{self, Credentials};
+use crate::rights::{self, Received};
+
+/// A non-blocking Unix stream, to be registered with a [`Poll`].
+///
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// again. Reading and writing need no more than `&UnixStream`, so that both halves can be used from
+/// different threads.
+///
+/// No write raises SIGPIPE, whatever its action is set to: a peer that is gone is the error
+/// `BrokenPipe`. The socket is close-on-exec. Dropping the stream ends its registration and closes
+/// the socket.
+///
+/// # Examples
+/// ```
+/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use std::io::{Read, Write};
+/// use unix_socket::UnixStream;
+///
+/// let (mut one, mut other) = UnixStream::pair()?;
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(16);
+/// poll.register(&other, Token(0), Ready::READABLE, PollOpt::EDGE)?;
+///
+/// one.write_all(b"hello")?;
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     let mut buf = [0; 16];
+///     assert_eq!((event.token(), other.read(&mut buf)?), (Token(0), 5));
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UnixStream {
+    io: IoSource<net::UnixStream>,
+}
+
+impl UnixStream {
+    /// Connects to the listener at `path` (`socket(2)`, `connect(2)`).
+    ///
+    /// The stream is connected when this returns, though nobody may have accepted it yet.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the listener's backlog is full: nothing is left open, and no event tells
+    /// when to try again. `NotFound` and `ConnectionRefused` if nobody listens there, `InvalidInput`
+    /// if the path is too long for an address or has a zero inside; otherwise what the system says.
+    ///
+    /// # Platform-specific behaviour
+    /// macOS and the BSDs say `ConnectionRefused` of a full backlog, too.
+    ///
+    /// # Examples
+    /// ```
+    /// use unix_socket::{UnixListener, UnixStream};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// let client = UnixStream::connect(&path)?;
+    /// let (server, _) = listener.accept()?;
+    /// assert_eq!(client.peer_addr()?.as_pathname(), Some(&*path));
+    /// assert!(server.peer_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "socket")]
+    pub fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
+        UnixStream::connect_to(&addr::of_path(path.as_ref())?)
+    }
+
+    /// Does as [`connect`](UnixStream::connect), to an address of the standard library: a path's or,
+    /// on Linux, an abstract one.
+    ///
+    /// # Errors
+    /// As there; `ConnectionRefused` if nobody listens under an abstract name.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    /// use unix_socket::{UnixListener, UnixStream};
+    ///
+    /// let name = format!("unix-socket-example-{}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// let listener = UnixListener::bind_addr(&address)?;
+    /// let client = UnixStream::connect_addr(&address)?;
+    /// assert_eq!(client.peer_addr()?.as_abstract_name(), Some(name.as_bytes()));
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        UnixStream::connect_to(&addr::to_system(address)?)
+    }
+
+    fn connect_to(address: &SockAddr) -> io::Result<UnixStream> {
+        let socket = socket_calls::socket(Domain::UNIX, Type::STREAM, None)?;
+        match socket.connect(address) {
+            Ok(()) => Ok(UnixStream::sole(socket)),
+            // Some system may go on by itself; there is no asking for the outcome here.
+            Err(error) if socket_calls::connecting(&error) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes two streams that are connected to each other, both without a name (`socketpair(2)`).
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// See [`UnixStream`].
+    #[doc(alias = "socketpair")]
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = socket_calls::pair(Domain::UNIX, Type::STREAM)?;
+        Ok((UnixStream::sole(one), UnixStream::sole(other)))
+    }
+
+    /// Takes over a stream of the standard library, and sets it to non-blocking.
+    ///
+    /// # Errors
+    /// What the system says; the socket is closed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use unix_socket::UnixStream;
+    ///
+    /// let (one, _other) = std::os::unix::net::UnixStream::pair()?;
+    /// let stream = UnixStream::from_std(one)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        Ok(UnixStream::adopt(stream))
+    }
+
+    /// Takes over a stream as it is.
+    fn adopt(stream: net::UnixStream) -> UnixStream {
+        // Refused only where both directions are closed already.
+        let _closed = socket_calls::silence(&SockRef::from(&stream)).is_err();
+        UnixStream {
+            io: IoSource::new(stream),
+        }
+    }
+
+    /// Takes over a socket that was made here.
+    pub(crate) fn sole(socket: Socket) -> UnixStream {
+        UnixStream {
+            io: IoSource::new_sole(socket.into()),
+        }
+    }
+
+    /// Returns the address of this end (`getsockname(2)`); it has no name unless it is bound.
+    ///
+    /// # Errors
+    /// What the system says.
+    ///
+    /// # Examples
+    /// See [`connect`](UnixStream::connect).
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Returns the address of the other end (`getpeername(2)`); it has no name unless it is bound.
+    ///
+    /// # Errors
+    /// `NotConnected` after the connection has ended, on some systems.
+    ///
+    /// # Examples
+    /// See [`connect`](UnixStream::connect).
+    #[doc(alias = "getpeername")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// Returns who the peer is, as it was when the connection was made (`SO_PEERCRED`,
+    /// `getpeereid(3)`): the system vouches for it.
+    ///
+    /// # Errors
+    /// What the system says, also that there is no peer.
+    ///
+    /// # Platform-specific behaviour
+    /// The process is told on Linux, Android, Apple's systems and illumos.
+    ///
+    /// # Examples
+    /// ```
+    /// let (one, _other) = unix_socket::UnixStream::pair()?;
+    /// let peer = one.peer_credentials()?;
+    /// println!("user {}, group {}", peer.uid, peer.gid);
+    /// # #[cfg(target_os = "linux")]
+    /// assert_eq!(peer.pid, Some(std::process::id() as _));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("SO_PEERCRED", "getpeereid", "LOCAL_PEERPID", "getpeerucred"))]
+    pub fn peer_credentials(&self) -> io::Result<Credentials> {
+        os::of_peer(self.socket().as_fd())
+    }
+
+    /// Makes another stream on the same socket (`F_DUPFD_CLOEXEC`).
+    ///
+    /// Both share data, and `shutdown` acts on both; the connection ends when both are dropped.
+    /// They are sources of their own: the clone is not registered, and can be registered
+    /// anywhere.
+    ///
+    /// # Errors
+    /// What the system says, for example that the process has too many open descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// # let (stream, _other) = unix_socket::UnixStream::pair()?;
+    /// let clone = stream.try_clone()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        Ok(UnixStream::adopt(self.lend().try_clone()?))
+    }
+
+    /// Closes the reading half, the writing half, or both (`shutdown(2)`).
+    ///
+    /// After `Write` the peer reads to the end of what was written.
+    ///
+    /// # Errors
+    /// `NotConnected` if the connection has ended, on some systems.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::Read;
+    ///
+    /// let (one, mut other) = unix_socket::UnixStream::pair()?;
+    /// one.shutdown(std::net::Shutdown::Write)?;
+    /// assert_eq!(other.read(&mut [0; 4])?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().shutdown(how)
+    }
+
+    /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// What `getsockopt(2)` says.
+    ///
+    /// # Examples
+    /// ```
+    /// # let (stream, _other) = unix_socket::UnixStream::pair()?;
+    /// assert!(stream.take_error()?.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "SO_ERROR")]
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let taken = sockopt::take_error(self.socket())?;
+        if taken.is_some() {
+            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+        }
+        Ok(taken)
+    }
+
+    /// Reads without taking the data out (`recv(2)` with `MSG_PEEK`): the next call returns them
+    /// again.
+    ///
+    /// `Ok(0)` is the end of the stream, or that `buf` is empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to read; otherwise what the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::Write;
+    ///
+    /// let (mut one, other) = unix_socket::UnixStream::pair()?;
+    /// one.write_all(b"hello")?;
+    /// for _ in 0..2 {
+    ///     assert_eq!(other.peek(&mut [0; 16])?, 5);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.io.try_io(Ready::READABLE, |stream| {
+            socket_calls::peek(&SockRef::from(stream), buf)
+        })
+    }
+
+    /// Reads into several buffers, each filled before the next is touched (`readv(2)`).
+    ///
+    /// The system takes 1,024 buffers at most: those after them are left alone. `Ok(0)` is the end
+    /// of the stream, or that there is no buffer, or none that is not empty. Descriptors that came
+    /// with the data are closed: see [`recv_fds`](UnixStream::recv_fds).
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is nothing to read; otherwise what the system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{IoSlice, IoSliceMut};
+    ///
+    /// let (one, other) = unix_socket::UnixStream::pair()?;
+    /// assert_eq!(one.write_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
+    /// let (mut head, mut body) = ([0; 4], [0; 16]);
+    /// let n = other.read_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
+    /// assert_eq!((n, &head, &body[..4]), (8, b"head", &b"body"[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "readv")]
+    pub fn read_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let Some(span) = socket_calls::span(bufs) else {
+            return Ok(0);
+        };
+        self.io.try_io(Ready::READABLE, |mut stream| {
+            stream.read_vectored(&mut bufs[span])
+        })
+    }
+
+    /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
+    ///
+    /// The system takes 1,024 buffers at most: the write is short then. It is also short where
+    /// there is no room for all. `Ok(0)` is that there is no buffer, or none that is not empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` while there is no room at all; otherwise what the system says, such as
+    /// `BrokenPipe`.
+    ///
+    /// # Examples
+    /// See [`read_bufs`](UnixStream::read_bufs).
+    #[doc(alias("writev", "sendmsg"))]
+    pub fn write_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(span) = socket_calls::span(bufs) else {
+            return Ok(0);
+        };
+        self.io.try_io(Ready::WRITABLE, |stream| {
+            socket_calls::send_vectored(&SockRef::from(stream), &bufs[span])
+        })
+    }
+
+    /// Writes from several buffers as [`write_bufs`](UnixStream::write_bufs) does, and sends
+    /// descriptors along (`SCM_RIGHTS`).
+    ///
+    /// The peer gets duplicates; `fds` stay open here and can be closed at once. They arrive with
+    /// the first byte: if the write was short, write the rest without them.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there are more than [`MAX_FDS`](crate::MAX_FDS) of them, or no byte to
+    /// carry them; otherwise as with `write_bufs`, and nothing was sent.
+    ///
+    /// # Examples
+    /// See [`recv_fds`](UnixStream::recv_fds).
+    #[doc(alias("sendmsg", "SCM_RIGHTS"))]
+    pub fn send_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if fds.is_empty() {
+            return self.write_bufs(bufs);
+        }
+        let Some(span) = socket_calls::span(bufs) else {
+            let error = "descriptors on a stream need a byte to go with";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+        };
+        self.io.try_io(Ready::WRITABLE, |stream| {
+            rights::send(stream.as_fd(), &bufs[span], fds)
+        })
+    }
+
+    /// Reads into several buffers as [`read_bufs`](UnixStream::read_bufs) does, and appends the
+    /// descriptors that came with the data to `fds` (`SCM_RIGHTS`).
+    ///
+    /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
+    /// asked for. What could not be received is told by
+    /// [`fds_lost`](crate::Received::fds_lost).
+    ///
+    /// # Errors
+    /// As with `read_bufs`.
+    ///
+    /// # Platform-specific behaviour
+    /// On Apple's systems they become close-on-exec a moment after they came.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{IoSlice, IoSliceMut};
+    /// use std::os::fd::AsFd;
+    /// use unix_socket::UnixStream;
+    ///
+    /// let (one, other) = UnixStream::pair()?;
+    /// let null = std::fs::File::open("/dev/null")?;
+    /// one.send_fds(&[IoSlice::new(b"a file")], &[null.as_fd()])?;
+    ///
+    /// let (mut buf, mut fds) = ([0; 16], Vec::new());
+    /// let received = other.recv_fds(&mut [IoSliceMut::new(&mut buf)], &mut fds)?;
+    /// assert_eq!(&buf[..received.len], b"a file");
+    /// assert_eq!(fds.len(), 1);
+    /// assert!(!received.fds_lost);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("recvmsg", "SCM_RIGHTS", "MSG_CTRUNC"))]
+    pub fn recv_fds(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        fds: &mut Vec<OwnedFd>,
+    ) -> io::Result<Received> {
+        let Some(span) = socket_calls::span(bufs) else {
+            return Ok(Received::NOTHING);
+        };
+        self.io.try_io(Ready::READABLE, |stream| {
+            rights::receive(stream.as_fd(), &mut bufs[span], fds)
+        })
+    }
+
+    /// The socket, for calls that do not duplicate it.
+    #[inline]
+    fn socket(&self) -> &net::UnixStream {
+        self.io.get_sole()
+    }
+
+    /// The socket, for callers that may duplicate it.
+    fn lend(&self) -> &net::UnixStream {
+        self.io.get_ref()
+    }
+
+    /// The socket, no longer registered.
+    fn into_std(self) -> net::UnixStream {
+        self.io.into_inner()
+    }
+}
+impl Read for UnixStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_bufs(bufs)
+    }
+}
+
+impl Read for &UnixStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.io
+            .try_io(Ready::READABLE, |mut stream| stream.read(buf))
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_bufs(bufs)
+    }
+}
+
+impl Write for UnixStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_bufs(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &UnixStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.io.try_io(Ready::WRITABLE, |stream| {
+            socket_calls::send(&SockRef::from(stream), buf)
+        })
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_bufs(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Evented for UnixStream {
+    fn register(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.register(poll, token, interest, opts)
+    }
+
+    fn reregister(
+        &self,
+        poll: &Poll,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        self.io.reregister(poll, token, interest, opts)
+    }
+
+    fn deregister(&self, poll: &Poll) -> io::Result<()> {
+        self.io.deregister(poll)
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
+    }
+}
+
+/// As [`UnixStream::from_std`].
+impl TryFrom<net::UnixStream> for UnixStream {
+    type Error = io::Error;
+
+    fn try_from(stream: net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::from_std(stream)
+    }
+}
+
+/// Ends the registration, if there is one. The stream stays non-blocking:
+/// [`set_nonblocking`](net::UnixStream::set_nonblocking) changes that.
+impl From<UnixStream> for net::UnixStream {
+    fn from(stream: UnixStream) -> net::UnixStream {
+        stream.into_std()
+    }
+}
+
+impl AsFd for UnixStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lend().as_fd()
+    }
+}
+
+impl AsRawFd for UnixStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.lend().as_raw_fd()
+    }
+}
+
+impl FromRawFd for UnixStream {
+    /// Takes over a descriptor as it is.
+    ///
+    /// # Safety
+    /// The descriptor must be open, nobody else may own it, and it must be of a Unix stream. It should be
+    /// non-blocking already: on one that blocks, so do the calls here.
+    unsafe fn from_raw_fd(fd: RawFd) -> UnixStream {
+        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+impl IntoRawFd for UnixStream {
+    fn into_raw_fd(self) -> RawFd {
+        self.into_std().into_raw_fd()
+    }
+}
+
+/// Takes over a descriptor as it is. It must be of a Unix stream, and non-blocking already: on one that
+/// blocks, so do the calls here.
+impl From<OwnedFd> for UnixStream {
+    fn from(fd: OwnedFd) -> UnixStream {
+        UnixStream::adopt(net::UnixStream::from(fd))
+    }
+}
+
+/// Ends the registration, if there is one. The descriptor stays non-blocking.
+impl From<UnixStream> for OwnedFd {
+    fn from(stream: UnixStream) -> OwnedFd {
+        stream.into_std().into()
+    }
+}
