@@ -2,7 +2,7 @@
 
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
-pub use udp_socket::UdpSocket;
+pub use udp_socket::*;
 
 /// What goes with [`UdpSocket`]: the details of a datagram and, where the
 /// system has them, several datagrams a call.

@@ -1,6 +1,8 @@
-//! What only a Unix has: descriptors as sources.
+//! What only a Unix has: its sockets, pipes, and descriptors as sources.
 
 pub use selector::EventedFd;
+pub use unix_pipe::{PipeReader, PipeWriter, pipe};
+pub use unix_socket::{Credentials, MAX_FDS, Received, UnixDatagram, UnixListener, UnixStream};
 
 /// The same as [`Ready`](crate::Ready), under the name that mio 0.6 had for errors, hang-ups and
 /// priority data.
