@@ -1,6 +1,6 @@
 //! The example `proxy` in front of real servers under their own load generators.
 //!
-//! Debian's packages redis-server, redis-tools, postgresql and postgresql-contrib bring the programs;
+//! Debian's packages redis-server, redis-tools and postgresql bring the programs;
 //! `cargo xtask test` installs them. Load goes to loopback only.
 
 use std::fs;
@@ -247,11 +247,7 @@ impl Postgres {
 
     fn pgbench(&self, address: SocketAddr) -> Command {
         let path = self.folder.join("pgbench");
-        assert!(
-            path.exists(),
-            "{}",
-            missing("pgbench", "postgresql-contrib")
-        );
+        assert!(path.exists(), "{}", missing("pgbench", "postgresql"));
         let mut command = Command::new(path);
         command.stdin(Stdio::null());
         command.args(["-h", "127.0.0.1", "-p", &address.port().to_string()]);
