@@ -2,7 +2,7 @@
 
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
-pub use udp_socket::*;
+pub use udp_socket::UdpSocket;
 
 /// What goes with [`UdpSocket`]: the details of a datagram and, where the
 /// system has them, several datagrams a call.
