@@ -159,8 +159,12 @@ impl Slots {
     }
 
     fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        let blocks = self.blocks.iter().map_while(OnceLock::get);
-        (0..).zip(blocks.flatten())
+        // A block may be there without the ones before it.
+        let blocks = (0..).zip(&self.blocks);
+        blocks.flat_map(|(block, slots)| {
+            let first = (Slots::FIRST << block) - Slots::FIRST;
+            (first..).zip(slots.get().into_iter().flatten())
+        })
     }
 }
 

@@ -172,3 +172,26 @@ fn counters_can_be_read_while_others_poll(backend: Backend) {
     }
     tasks.into_iter().for_each(testkit::Task::join);
 }
+
+#[cfg(unix)]
+mod descriptors {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    use super::*;
+
+    testkit::on_each_backend! { debug_lists_a_high_descriptor_by_itself }
+
+    fn debug_lists_a_high_descriptor_by_itself(backend: Backend) {
+        let (poll, _) = setup(backend);
+        let (stream, _peer) = tcp_pair();
+        // SAFETY: takes two numbers and a command, touches no memory of ours.
+        let fd = unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 200) };
+        assert!(fd >= 200, "{}", std::io::Error::last_os_error());
+        // SAFETY: the descriptor has just been made and nobody else knows it.
+        let source = IoSource::new(unsafe { OwnedFd::from_raw_fd(fd) });
+        poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        let text = format!("{poll:?}");
+        assert!(text.contains(&format!("descriptor: {fd},")), "{text}");
+    }
+}
