@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt;
-mod bufs;
 mod options;
 mod os;
 mod stream;

@@ -7,11 +7,10 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 
 use selector::{Evented, IoSource, Poll};
-use socket2::{SockRef, Socket};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::attempt::Attempt;
-use crate::{bufs, os};
 
 /// A non-blocking TCP stream, to be registered with a [`Poll`].
 ///
@@ -83,10 +82,10 @@ impl TcpStream {
     /// See [`TcpStream`].
     #[doc(alias = "socket")]
     pub fn connect(addr: &SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::begin(os::socket(addr)?, addr)
+        TcpStream::begin(socket(addr)?, addr)
     }
 
-    /// Begins to connect a socket that was made by `os::socket`.
+    /// Begins to connect a socket that was made by [`socket`].
     pub(crate) fn begin(socket: Socket, addr: &SocketAddr) -> io::Result<TcpStream> {
         begun(socket.connect(&(*addr).into()))?;
         Ok(TcpStream {
@@ -142,7 +141,7 @@ impl TcpStream {
     /// ```
     pub fn from_stream(stream: net::TcpStream) -> io::Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        os::silence(&stream)?;
+        socket_calls::silence(&SockRef::from(&stream))?;
         Ok(TcpStream {
             io: IoSource::new(stream),
             attempt: Attempt::new(),
@@ -158,9 +157,24 @@ impl TcpStream {
         TcpStream::from_stream(stream)
     }
 
-    /// Takes over a stream that a listener has just accepted: it is non-blocking, and nobody has a
-    /// duplicate.
-    #[doc(hidden)]
+    /// Takes over a stream that has just been accepted, as it is: without a system call.
+    ///
+    /// The stream must be connected, non-blocking already, and its descriptor must have no
+    /// duplicate, so that its drop costs one system call too. It is for listeners; any other
+    /// stream goes through [`from_stream`](TcpStream::from_stream).
+    ///
+    /// # Examples
+    /// ```
+    /// use socket2::SockRef;
+    /// use tcp_stream::TcpStream;
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let (socket, _) = socket_calls::accept(&SockRef::from(&listener))?;
+    /// let stream = TcpStream::from_accepted(socket.into());
+    /// assert!(stream.finish_connect().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
         TcpStream {
             io: IoSource::new_sole(stream),
@@ -171,7 +185,7 @@ impl TcpStream {
     /// Takes over a stream as it is.
     pub(crate) fn adopt(stream: net::TcpStream) -> TcpStream {
         // Refused only where both directions are closed already.
-        let _closed = os::silence(&stream).is_err();
+        let _closed = socket_calls::silence(&SockRef::from(&stream)).is_err();
         TcpStream {
             io: IoSource::new(stream),
             attempt: Attempt::new(),
@@ -383,7 +397,7 @@ impl TcpStream {
     #[doc(alias = "readv")]
     #[doc(alias = "WSARecv")]
     pub fn read_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let Some(span) = bufs::span(bufs, os::MAX_BUFS) else {
+        let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
         self.operate(Ready::READABLE, |mut stream| {
@@ -415,11 +429,11 @@ impl TcpStream {
     #[doc(alias = "sendmsg")]
     #[doc(alias = "WSASend")]
     pub fn write_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let Some(span) = bufs::span(bufs, os::MAX_BUFS) else {
+        let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
         self.operate(Ready::WRITABLE, |stream| {
-            os::send_vectored(stream, &bufs[span])
+            socket_calls::send_vectored(&SockRef::from(stream), &bufs[span])
         })
     }
 
@@ -452,10 +466,19 @@ impl TcpStream {
     }
 }
 
+/// Makes a socket for connections to `addr`.
+pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
+    socket_calls::socket(
+        Domain::for_address(*addr),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )
+}
+
 /// Turns the result of `connect(2)` on a non-blocking socket into whether the attempt has begun.
 fn begun(connected: io::Result<()>) -> io::Result<()> {
     connected.or_else(|error| {
-        if os::in_progress(&error) {
+        if socket_calls::connecting(&error) {
             Ok(())
         } else {
             Err(error)

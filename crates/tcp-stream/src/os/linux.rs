@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::socket;
 use crate::TcpStream;
+use crate::stream::socket;
 
 /// # Linux and Android
 ///

@@ -1,15 +1,15 @@
-//! Everything that differs by system: how a socket is made, how it takes many buffers, what it
-//! tells of a connection attempt, its conversions, and the options that not every system has.
+//! What differs by system: what it tells of a connection attempt, conversions, and the options that
+//! not every system has.
 //!
 //! Nothing outside this folder names a system, and nothing in it remembers anything.
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub(crate) use self::unix::{ERRORS_STAY, MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+        pub(crate) use self::unix::{ERRORS_STAY, probe};
     } else if #[cfg(windows)] {
         mod windows;
-        pub(crate) use self::windows::{ERRORS_STAY, MAX_BUFS, in_progress, probe, send_vectored, silence, socket};
+        pub(crate) use self::windows::{ERRORS_STAY, probe};
     } else {
         compile_error!("readywire needs the sockets of a Unix or of Windows");
     }

@@ -1,75 +1,14 @@
 //! Unix: a stream is a file descriptor.
 
-use std::ffi::c_int;
-use std::io::{self, IoSlice};
-use std::net::{self, SocketAddr};
+use std::io;
+use std::net;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::TcpStream;
 use crate::attempt::Probe;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly",
-        target_os = "illumos",
-        target_os = "fuchsia",
-    ))] {
-        /// Makes a non-blocking, close-on-exec socket for connections to `addr`, in one call.
-        pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
-            let kind = Type::STREAM.nonblocking().cloexec();
-            Socket::new_raw(Domain::for_address(*addr), kind, Some(Protocol::TCP))
-        }
-    } else {
-        /// Makes a non-blocking, close-on-exec socket for connections to `addr`.
-        pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
-            let socket = Socket::new(Domain::for_address(*addr), Type::STREAM, Some(Protocol::TCP))?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        }
-    }
-}
-
-cfg_if::cfg_if! {
-    if #[cfg(target_vendor = "apple")] {
-        /// Keeps writes to `stream` from raising SIGPIPE.
-        pub(crate) fn silence(stream: &net::TcpStream) -> io::Result<()> {
-            SockRef::from(stream).set_nosigpipe(true)
-        }
-
-        const SEND_FLAGS: c_int = 0;
-    } else {
-        /// Keeps writes to `stream` from raising SIGPIPE: here each write says so itself.
-        pub(crate) fn silence(_stream: &net::TcpStream) -> io::Result<()> {
-            Ok(())
-        }
-
-        const SEND_FLAGS: c_int = libc::MSG_NOSIGNAL;
-    }
-}
-
-/// The most buffers one call takes: `IOV_MAX`, the same on every system we know.
-pub(crate) const MAX_BUFS: usize = 1024;
-
-/// Writes from at most [`MAX_BUFS`] buffers.
-pub(crate) fn send_vectored(stream: &net::TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    // Not `writev`, which knows no flags.
-    SockRef::from(stream).send_vectored_with_flags(bufs, SEND_FLAGS)
-}
-
 /// Whether an error that was taken out of a socket may be told again.
 pub(crate) const ERRORS_STAY: bool = false;
-
-/// Tells whether a connection attempt that returned `error` goes on by itself.
-pub(crate) fn in_progress(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))
-}
 
 /// Asks how a connection attempt stands.
 pub(crate) fn probe(stream: &net::TcpStream, _taken: bool) -> io::Result<Probe> {

@@ -1,51 +1,17 @@
 //! Windows: a stream is a socket handle.
 
-use std::io::{self, IoSlice, Write};
-use std::net::{self, SocketAddr};
+use std::io;
+use std::net;
 use std::os::windows::io::{
     AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket, IntoRawSocket, OwnedSocket, RawSocket,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
-
 use crate::TcpStream;
 use crate::attempt::Probe;
-
-/// Makes a non-blocking socket for connections to `addr` that child processes do not inherit.
-pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(*addr),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// There is no SIGPIPE here.
-pub(crate) fn silence(_stream: &net::TcpStream) -> io::Result<()> {
-    Ok(())
-}
-
-/// The most buffers that are handed to one call. The system has no limit, but copies the list.
-pub(crate) const MAX_BUFS: usize = 1024;
-
-/// Writes from at most [`MAX_BUFS`] buffers.
-pub(crate) fn send_vectored(
-    mut stream: &net::TcpStream,
-    bufs: &[IoSlice<'_>],
-) -> io::Result<usize> {
-    stream.write_vectored(bufs)
-}
 
 /// Whether an error that was taken out of a socket may be told again: SO_ERROR is not cleared by
 /// every implementation of Windows.
 pub(crate) const ERRORS_STAY: bool = true;
-
-/// Tells whether a connection attempt that returned `error` goes on by itself.
-pub(crate) fn in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
 
 /// Asks how a connection attempt stands. The system does not tell one on its way from one whose
 /// error was `taken`.
