@@ -6,9 +6,10 @@
 //!
 //! * when the socket is registered, and whenever something is to be reported that the flight under
 //!   way does not ask for: that one is cancelled, and its packet means nothing any more;
-//! * when the flight before has landed, for what is still to be reported;
-//! * for a level that was reported, at the next wait, or at once where another thread waits
-//!   already.
+//! * when the flight before has landed and had nothing to report;
+//! * after an event, for a level or what else is still to be reported, at the next wait: by then
+//!   the source has been drained, and an edge is armed anew. Where another thread waits already,
+//!   it is begun at once.
 //!
 //! A packet says that a socket was ready when it was put into the port, which may be long ago. So
 //! the socket is looked at anew, unless the flight was begun by the same wait.
@@ -63,7 +64,7 @@ struct Devices {
     last: Option<Arc<Device>>,
 }
 
-/// Registrations whose level was reported, and whose next flight begins with the next wait.
+/// Registrations whose next flight begins with the next wait.
 #[derive(Default)]
 struct Due {
     watches: Vec<Arc<Watch>>,
@@ -210,9 +211,12 @@ impl AfdDriver {
         Ok(())
     }
 
-    /// Makes sure that a flight asks for all that is to be reported.
+    /// Makes sure that a flight asks for all that is to be reported, now or when it is due.
     fn renew(&self, watch: &Arc<Watch>, state: &mut State) -> Result<(), NTSTATUS> {
         let flags = flags::request(state.trigger.armed());
+        if state.due {
+            return Ok(());
+        }
         let old = state.flight.take();
         if let Some(flight) = &old {
             if flags & !flight.flags == 0 {
@@ -233,10 +237,12 @@ impl AfdDriver {
     fn resume(&self, watch: &Arc<Watch>, wait: Option<usize>) -> Result<(), NTSTATUS> {
         let mut state = watch.lock();
         state.due = false;
-        if state.flight.is_some() {
-            return Ok(());
-        }
-        match self.fly(watch, &mut state, wait) {
+        let begun = if state.flight.is_none() {
+            self.fly(watch, &mut state, wait)
+        } else {
+            self.renew(watch, &mut state)
+        };
+        match begun {
             Err(STATUS_INVALID_HANDLE) => {
                 // Closed without being deregistered.
                 state.ended = true;
@@ -291,10 +297,12 @@ impl AfdDriver {
         };
         state.spare = Some(operation);
         let ready = state.trigger.report(flags::readiness(flags));
-        // A level is reported again, if it still holds then. A flight that cannot begin is tried
-        // again by the next wait, which tells if it fails too.
-        let later = state.trigger.armed().intersects(ready)
-            || self.fly(&watch, &mut state, Some(wait)).is_err();
+        // A flight that cannot begin is tried again by the next wait, which tells if it fails too.
+        let later = if ready.is_empty() {
+            self.fly(&watch, &mut state, Some(wait)).is_err()
+        } else {
+            true
+        };
         if later && !std::mem::replace(&mut state.due, true) {
             due.push(Arc::clone(&watch));
         }
@@ -465,8 +473,9 @@ impl Driver for AfdDriver {
         let renewed = self.renew(&watch, &mut state);
         drop(state);
         if renewed.is_err() {
-            // The next wait tries again, and tells if that fails too.
+            // Some wait tries again, and tells if that fails too.
             self.postpone(&watch);
+            let _delayed = self.wake().is_err();
         }
         true
     }
