@@ -12,7 +12,12 @@ use crate::Poll;
 ///
 /// Call [`Poll::register`] and its siblings rather than these methods. Implement the trait by
 /// handing each call on to an [`IoSource`](crate::IoSource), a
-/// [`Registration`](crate::Registration) or a descriptor that the type holds:
+/// [`Registration`](crate::Registration) or a descriptor that the type holds.
+///
+/// While this trait is imported, `register` called on an `Arc<Poll>` (or a `Box` or `Rc` of one)
+/// means the trait's method, for a `Poll` is a source too; write `(*poll).register(…)` there.
+///
+/// # Examples
 ///
 /// ```
 /// use selector::{Evented, IoSource, Poll};

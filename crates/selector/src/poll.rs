@@ -293,18 +293,31 @@ impl Inner {
             return registered.map(|()| key);
         }
         // Either a second registration, or one whose descriptor was closed behind our back and
-        // whose number is used anew: the system knows which.
-        let key = entry.next_key();
-        match self.selector.register(source, key, interest, driven, false) {
+        // whose number is used anew: the system knows which. Nothing is to be handed out before
+        // that is settled, so that it is asked under a key from a far generation.
+        let next = entry.next_key();
+        let unsettled = Key {
+            generation: next.generation ^ 1 << 31,
+            ..next
+        };
+        match self
+            .selector
+            .register(source, unsettled, interest, driven, false)
+        {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(RegistrationError::AlreadyRegistered.into());
             }
             result => result?,
         }
-        entry.publish(token, meta);
+        let key = entry.publish(token, meta);
         // Events from before the publication were dropped: have the source looked at anew.
-        let looked_at = self.selector.reregister(source, key, interest, driven);
-        looked_at.map(|()| key)
+        if let Err(error) = self.selector.reregister(source, key, interest, driven) {
+            // The first error says what is wrong; the source is as unregistered as can be.
+            let _second = self.selector.deregister(source, key).is_err();
+            self.end(entry, key);
+            return Err(error);
+        }
+        Ok(key)
     }
 
     pub(crate) fn reregister(
@@ -501,10 +514,10 @@ impl Inner {
         let passed = self.sleep.pass();
         if drained == 0 {
             self.drain(events, events.capacity());
-        } else if passed && !self.queue.is_empty() {
+        } else if passed {
             // What was queued while a sleeper's wake came to this poll, nobody was woken for. It
             // is for the sleeper: a source drained above must not come twice in one batch.
-            self.notify();
+            self.pass_on();
         }
         result
     }
@@ -533,26 +546,33 @@ impl Inner {
             events.take_in(&self.table);
         }
         // What is left is for another poller, if one sleeps.
-        if !self.queue.is_empty() {
-            self.notify();
-        }
+        self.pass_on();
     }
 
     /// Prepares for somebody else waiting on the descriptor of this `Poll`.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
     pub(crate) fn lend(&self) {
         self.sleep.lend();
-        if !self.queue.is_empty() {
-            self.notify();
+        self.pass_on();
+    }
+
+    /// Wakes a sleeper if there is something in the queue for it.
+    fn pass_on(&self) {
+        if !self.queue.is_empty() && self.sleep.must_wake() {
+            self.wake();
         }
     }
 
     /// Wakes a sleeper if there is one; something was queued.
     pub(crate) fn notify(&self) {
-        if !self.sleep.must_wake() {
+        if self.sleep.must_wake() {
+            self.wake();
+        } else {
             self.table.counters.wakes_elided.add(1);
-            return;
         }
+    }
+
+    fn wake(&self) {
         self.table.counters.wakes_sent.add(1);
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.

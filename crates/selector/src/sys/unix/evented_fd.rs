@@ -11,7 +11,8 @@ use crate::{Evented, Poll};
 /// A raw file descriptor as a source, whoever owns it.
 ///
 /// The wrapper itself holds nothing: it is the descriptor's number that is registered, so that
-/// another `EventedFd` of the same number can reregister or deregister it. For a descriptor that is
+/// another `EventedFd` of the same number can reregister or deregister it. Nor can it know of other
+/// `Poll`s: registered with several, the descriptor is reported by each. For a descriptor that is
 /// borrowed safely, `BorrowedFd` is a source as well. The descriptor should be non-blocking.
 ///
 /// Deregister it before it is closed. A descriptor that is closed without goes unnoticed: as long

@@ -1,5 +1,6 @@
 //! What the driver asks of the system, and what it holds of it.
 
+use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::sync::{Arc, Weak};
@@ -42,7 +43,7 @@ fn a_look_tells_what_a_socket_is_ready_for() {
     let (one, other) = tcp_pair();
     let raw = one.as_raw_socket();
     assert_eq!(look_until(raw, flags::SEND), flags::SEND);
-    std::io::Write::write_all(&mut &other, b"x").unwrap();
+    (&other).write_all(b"x").unwrap();
     let both = flags::SEND | flags::RECEIVE;
     assert_eq!(look_until(raw, flags::RECEIVE), both);
     assert_eq!(drain(&one), 1);
@@ -109,6 +110,12 @@ impl Fixture {
         Fixture { driver, sockets }
     }
 
+    /// A registered socket, its peer, and its key.
+    fn socket(&self, at: usize) -> (&TcpStream, &TcpStream, Key) {
+        let (socket, peer, key) = &self.sockets[at];
+        (socket, peer, *key)
+    }
+
     fn wait(&self, room: usize) -> Vec<RawEvent> {
         let mut events = Vec::new();
         let timeout = Some(Duration::ZERO);
@@ -136,7 +143,7 @@ fn a_dropped_driver_takes_every_poll_back() {
     assert_eq!(lent.len(), 40);
     // Some have completed, and nobody has taken their packets.
     for (_, other, _) in &fixture.sockets[..20] {
-        std::io::Write::write_all(&mut { other }, b"x").unwrap();
+        { other }.write_all(b"x").unwrap();
     }
     drop(fixture.driver);
     assert!(lent.iter().all(|lent| lent.strong_count() == 0));
@@ -145,14 +152,11 @@ fn a_dropped_driver_takes_every_poll_back() {
 #[test]
 fn the_memory_of_a_cancelled_poll_is_kept_until_its_packet_was_taken() {
     let fixture = Fixture::new(1);
-    let (socket, mut other, key) = {
-        let (socket, other, key) = &fixture.sockets[0];
-        (socket, other, *key)
-    };
+    let (socket, mut other, key) = fixture.socket(0);
     let lent = Arc::downgrade(&fixture.driver.lent()[0]);
     fixture.driver.forget(socket.as_raw_socket(), key);
     assert_eq!(lent.strong_count(), 1, "the system has a count");
-    std::io::Write::write_all(&mut other, b"x").unwrap();
+    other.write_all(b"x").unwrap();
     until("the packet", || {
         assert!(fixture.wait(8).is_empty());
         lent.strong_count() == 0
@@ -162,20 +166,14 @@ fn the_memory_of_a_cancelled_poll_is_kept_until_its_packet_was_taken() {
 #[test]
 fn a_packet_of_a_condition_that_is_gone_reports_nothing() {
     let fixture = Fixture::new(2);
-    let (one, mut other, _) = {
-        let (one, other, key) = &fixture.sockets[0];
-        (one, other, *key)
-    };
-    let (_, mut sentinel, last) = {
-        let (one, other, key) = &fixture.sockets[1];
-        (one, other, *key)
-    };
+    let (one, mut other, _) = fixture.socket(0);
+    let (_, mut sentinel, last) = fixture.socket(1);
     for _ in 0..20 {
-        std::io::Write::write_all(&mut other, b"x").unwrap();
+        other.write_all(b"x").unwrap();
         look_until(one.as_raw_socket(), flags::RECEIVE);
         assert_eq!(drain(one), 1);
     }
-    std::io::Write::write_all(&mut sentinel, b"x").unwrap();
+    sentinel.write_all(b"x").unwrap();
     until("the sentinel", || {
         let events = fixture.wait(8);
         assert!(events.iter().all(|event| event.key() == last));
@@ -184,12 +182,27 @@ fn a_packet_of_a_condition_that_is_gone_reports_nothing() {
 }
 
 #[test]
+fn after_an_event_nothing_is_asked_for_until_the_next_wait() {
+    let fixture = Fixture::new(1);
+    let (one, mut other, key) = fixture.socket(0);
+    for _ in 0..3 {
+        other.write_all(b"x").unwrap();
+        until("the event", || !fixture.wait(8).is_empty());
+        assert_eq!(fixture.driver.lent().len(), 0);
+        // So that one poll of the device does, whatever is armed meanwhile.
+        assert_eq!(drain(one), 1);
+        let raw = one.as_raw_socket();
+        assert!(fixture.driver.rearm(raw, key, Ready::READABLE));
+        assert_eq!(fixture.driver.lent().len(), 0);
+        assert!(fixture.wait(8).is_empty());
+        assert_eq!(fixture.driver.lent().len(), 1);
+    }
+}
+
+#[test]
 fn a_level_is_begun_again_for_those_who_wait_already() {
     let fixture = Fixture::new(1);
-    let (one, mut other, key) = {
-        let (one, other, key) = &fixture.sockets[0];
-        (one, other, *key)
-    };
+    let (one, mut other, key) = fixture.socket(0);
     let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
     fixture
         .driver
@@ -209,6 +222,6 @@ fn a_level_is_begun_again_for_those_who_wait_already() {
                 }
             });
         }
-        std::io::Write::write_all(&mut other, b"x").unwrap();
+        other.write_all(b"x").unwrap();
     });
 }
