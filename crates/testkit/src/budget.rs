@@ -14,16 +14,20 @@ use crate::backends::without_crate;
 const TRACED: &str = "READYWIRE_TRACED";
 const MARK: &str = "/readywire-budget/";
 
-/// Runs `operations` under strace, and asserts that each one that it [`measure`]s costs the
-/// system calls that `budget` lists, in order.
+/// Runs `operations` under strace, and asserts that each one that it [`measure`]s costs as many
+/// system calls as `budget` says; which ones depends on the processor.
 ///
-/// To be called from the body of a test itself, with all of the test's work in `operations`.
+/// To be called from the body of a test itself, with all of the test's work in `operations`. Under
+/// an emulator the trace would be of the emulator's own calls: nothing is run there.
 ///
 /// # Panics
 /// If an operation costs anything else, if one is measured that has no budget or the other way
 /// round, or if there is no strace.
 #[track_caller]
-pub fn expect_calls<F: FnOnce()>(budget: &[(&str, &[&str])], operations: F) {
+pub fn expect_calls<F: FnOnce()>(budget: &[(&str, usize)], operations: F) {
+    if crate::runner().is_some() {
+        return;
+    }
     if env::var_os(TRACED).is_some() {
         return operations();
     }
@@ -59,8 +63,8 @@ pub fn expect_calls<F: FnOnce()>(budget: &[(&str, &[&str])], operations: F) {
     let mut wrong = Vec::new();
     for (operation, budget) in budget {
         match spent.get(*operation) {
-            Some(spent) if spent == budget => {}
-            spent => wrong.push(format!("{operation}: {spent:?}, may cost {budget:?}")),
+            Some(spent) if spent.len() == *budget => {}
+            spent => wrong.push(format!("{operation}: {spent:?}, may cost {budget}")),
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -1,71 +1,23 @@
-//! The budget: how many system calls an operation costs on Linux, counted by strace(1).
-//!
-//! The test runs itself under strace. Each operation stands between two marks, attempts to open a
-//! file that does not exist, which show up in the trace.
+//! The budget: how many system calls an operation costs on Linux.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
-use std::net::Shutdown;
-use std::process::Command;
+use std::net::{self, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{env, process};
 
 use selector::{Events, Poll, PollOpt, Ready, Waker};
 use tcp_stream::TcpStream;
+use testkit::measure;
 
 use crate::support::{STREAM, listener, wait};
 
-const TRACED: &str = "READYWIRE_TRACED";
-const MARK: &str = "/readywire-budget/";
-
 #[test]
 fn operations_cost_the_system_calls_they_may() {
-    // Under an emulator the trace would be of the emulator's own calls.
-    if testkit::runner().is_some() {
-        return;
-    }
-    if env::var_os(TRACED).is_some() {
-        return operations();
-    }
-    let trace = env::temp_dir().join(format!("readywire-budget-{}", process::id()));
-    let status = Command::new("strace")
-        // Memory is the allocator's business.
-        .args([
-            "-f",
-            "-qq",
-            "-e",
-            "trace=!mmap,munmap,mremap,mprotect,madvise,brk",
-        ])
-        .args(["-e", "signal=none", "-o"])
-        .arg(&trace)
-        .arg(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "budget::operations_cost_the_system_calls_they_may",
-        ])
-        .args(["--nocapture", "--test-threads=1"])
-        .env(TRACED, "yes")
-        .status()
-        .expect("strace runs: this test needs it");
-    let text = fs::read_to_string(&trace).unwrap();
-    fs::remove_file(&trace).unwrap();
-    assert!(status.success(), "{status}\n{text}");
-
-    let spent = calls(&text);
-    let mut wrong = Vec::new();
-    for (operation, budget) in BUDGET {
-        match spent.get(*operation) {
-            Some(spent) if spent.len() == *budget => {}
-            spent => wrong.push(format!("{operation}: {spent:?}, may cost {budget}")),
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    let known: Vec<_> = BUDGET.iter().map(|(operation, _)| *operation).collect();
-    let unknown = spent.keys().find(|operation| !known.contains(operation));
-    assert_eq!(unknown, None, "measured, but without a budget");
+    testkit::expect_calls(BUDGET, || {
+        let (listener, address) = listener();
+        operations(&listener, &address);
+    });
 }
 
 /// musl sets close-on-exec once more.
@@ -131,58 +83,11 @@ const BUDGET: &[(&str, usize)] = &[
     ("info", 1),
 ];
 
-/// The calls between each pair of marks, by the operation that the first one names.
-fn calls(trace: &str) -> BTreeMap<&str, Vec<&str>> {
-    let mut spent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    // What each thread is measuring.
-    let mut current: BTreeMap<&str, &str> = BTreeMap::new();
-    for line in trace.lines() {
-        let (thread, line) = line.split_once(char::is_whitespace).unwrap_or_default();
-        let line = line.trim_start();
-        if let Some((_, mark)) = line.split_once(MARK) {
-            let (mark, _) = mark.split_once('"').unwrap();
-            if mark == "end" {
-                current.remove(thread);
-            } else {
-                current.insert(thread, mark);
-                spent.insert(mark, Vec::new());
-            }
-        } else if let Some(operation) = current.get(thread) {
-            // A call that is resumed was counted when it began.
-            let call = line.split_once('(').filter(|_| !line.starts_with('<'));
-            if let Some((call, _)) = call.filter(|_| !is_check_of_std(operation, line)) {
-                spent.entry(operation).or_default().push(call);
-            }
-        }
-    }
-    spent
-}
-
-/// With debug assertions, the standard library looks whether a descriptor is open before it closes
-/// it.
-fn is_check_of_std(operation: &str, line: &str) -> bool {
-    cfg!(debug_assertions) && operation.starts_with("drop") && line.contains("F_GETFD")
-}
-
-/// Puts a mark into the trace.
-fn mark(name: &str) {
-    File::open(format!("{MARK}{name}")).expect_err("there is no such file");
-}
-
-/// Runs one operation between marks.
-fn measure<R>(name: &str, operation: impl FnOnce() -> R) -> R {
-    mark(name);
-    let result = operation();
-    mark("end");
-    result
-}
-
-fn operations() {
-    let (listener, address) = listener();
+fn operations(listener: &net::TcpListener, address: &SocketAddr) {
     let poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);
 
-    let stream = measure("connect", || TcpStream::connect(&address)).unwrap();
+    let stream = measure("connect", || TcpStream::connect(address)).unwrap();
     wait(&stream, Ready::WRITABLE);
     measure("finish_connect", || stream.finish_connect()).unwrap();
     measure("finish_connect again", || stream.finish_connect()).unwrap();
@@ -254,9 +159,9 @@ fn operations() {
     measure("peer_addr", || stream.peer_addr()).unwrap();
     options(&stream);
 
-    let other = TcpStream::connect(&address).unwrap();
+    let other = TcpStream::connect(address).unwrap();
     measure("drop", || drop(other));
-    let other = TcpStream::connect(&address).unwrap();
+    let other = TcpStream::connect(address).unwrap();
     // Options and addresses do not count as duplicating it.
     options_leave_it_sole(&other);
     poll.register(&other, STREAM, interest, PollOpt::EDGE)
