@@ -3,6 +3,7 @@
 use anyhow::Result;
 use xshell::Shell;
 
+use crate::suite;
 use crate::sysroot::Sysroot;
 use crate::toolchain::Toolchain;
 
@@ -37,7 +38,7 @@ impl Target {
         if let Some(runner) = self.runner {
             cargo = cargo.env(setting("RUNNER"), runner);
         }
-        Ok(cargo.args(select(packages)).run()?)
+        suite::run(cargo.args(select(packages)))
     }
 }
 

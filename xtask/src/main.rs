@@ -7,6 +7,7 @@
 mod command;
 mod cross;
 mod debian;
+mod suite;
 mod summary;
 mod sysroot;
 mod toolchain;

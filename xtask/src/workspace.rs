@@ -4,15 +4,53 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
+use xshell::{Shell, cmd};
 
-/// The packages whose tests run on every platform: what users depend on, without tools and benches.
-pub(crate) const PUBLISHED: &[&str] = &[
-    "token-ready",
-    "sockopt",
-    "selector",
-    "tcp-stream",
-    "readywire",
-];
+/// What of `cargo metadata` matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+/// A package of the workspace.
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) dependencies: Vec<Dependency>,
+    /// The registries it may go to; nothing where it may go to any.
+    #[serde(default)]
+    publish: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// `dev` or `build`; nothing for an ordinary one.
+    pub(crate) kind: Option<String>,
+    /// Set where it is a package of this workspace.
+    pub(crate) path: Option<String>,
+}
+
+/// The packages of the workspace.
+pub(crate) fn packages(sh: &Shell) -> Result<Vec<Package>> {
+    let json = cmd!(sh, "cargo metadata --format-version 1 --no-deps")
+        .quiet()
+        .read()?;
+    Ok(serde_json::from_str::<Metadata>(&json)?.packages)
+}
+
+/// The packages whose tests run on every platform, unless the user has chosen some: what users
+/// depend on, without tools and benches.
+pub(crate) fn published_unless(sh: &Shell, chosen: &[String]) -> Result<Vec<String>> {
+    if !chosen.is_empty() {
+        return Ok(chosen.to_vec());
+    }
+    let published = packages(sh)?
+        .into_iter()
+        .filter(|package| package.publish.is_none());
+    Ok(published.map(|package| package.name).collect())
+}
 
 /// The top level of the checkout.
 pub(crate) fn root() -> &'static Path {

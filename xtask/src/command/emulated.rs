@@ -75,7 +75,7 @@ pub(crate) struct Emulated {
     targets: Vec<String>,
 
     /// Test this package alone; may be repeated
-    #[arg(short, long = "package", value_name = "PACKAGE", default_values = workspace::PUBLISHED)]
+    #[arg(short, long = "package", value_name = "PACKAGE")]
     packages: Vec<String>,
 }
 
@@ -105,10 +105,11 @@ impl Emulated {
             musl::complete(sh, &sysroot)?;
         }
 
+        let packages = workspace::published_unless(sh, &self.packages)?;
         let mut summary = Summary::default();
         for target in targets {
             summary.step(target.triple, || {
-                target.test(sh, &toolchain, &sysroot, &self.packages)
+                target.test(sh, &toolchain, &sysroot, &packages)
             });
         }
         summary.finish()

@@ -4,6 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use xshell::{Shell, cmd};
 
+use crate::{suite, workspace};
+
 /// Check the lock-free code under every interleaving that loom finds
 ///
 /// Needs: nothing more.
@@ -13,14 +15,10 @@ pub(crate) struct Loom {}
 impl Loom {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
         // Modules named `model` hold these tests; loom explores too much for a debug build.
-        cmd!(sh, "cargo test --package selector --lib --release model::")
+        let cargo = cmd!(sh, "cargo test --package selector --lib --release model::")
             .env("RUSTFLAGS", "--cfg loom")
             // Other flags build everything anew, so they get a folder of their own.
-            .env(
-                "CARGO_TARGET_DIR",
-                crate::workspace::target_dir().join("loom"),
-            )
-            .run()?;
-        Ok(())
+            .env("CARGO_TARGET_DIR", workspace::target_dir().join("loom"));
+        suite::run(cargo)
     }
 }

@@ -6,6 +6,7 @@ use xshell::Shell;
 
 use crate::cross;
 use crate::debian;
+use crate::suite;
 use crate::summary::Summary;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
@@ -29,7 +30,7 @@ pub(crate) struct Sanitize {
     sanitizers: Vec<Sanitizer>,
 
     /// Test this package alone; may be repeated
-    #[arg(short, long = "package", value_name = "PACKAGE", default_values = workspace::PUBLISHED)]
+    #[arg(short, long = "package", value_name = "PACKAGE")]
     packages: Vec<String>,
 }
 
@@ -86,13 +87,12 @@ impl Sanitize {
         };
         let sysroot = Sysroot::ensure(sh, toolchain, std, &[TARGET])?;
         add_runtime(sh, &sysroot, sanitizer)?;
-        sysroot
+        let cargo = sysroot
             .apply(toolchain.cargo(sh)?, sanitizer.rustflags())?
             .env("RUSTC_BOOTSTRAP", "1")
-            .args(["test", "--tests", "--target", TARGET])
-            .args(cross::select(&self.packages))
-            .run()?;
-        Ok(())
+            .args(["test", "--tests", "--target", TARGET]);
+        let packages = workspace::published_unless(sh, &self.packages)?;
+        suite::run(cargo.args(cross::select(&packages)))
     }
 }
 

@@ -10,9 +10,7 @@ use crate::cross::Target;
 use crate::debian;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
-
-/// The packages whose tests run under Wine.
-const SUITE: &[&str] = &["token-ready", "sockopt"];
+use crate::workspace;
 
 const WINDOWS: Target = Target {
     triple: "x86_64-pc-windows-gnu",
@@ -29,7 +27,7 @@ const WINDOWS: Target = Target {
 #[derive(Args)]
 pub(crate) struct Wine {
     /// Test this package alone; may be repeated
-    #[arg(short, long = "package", value_name = "PACKAGE", default_values = SUITE)]
+    #[arg(short, long = "package", value_name = "PACKAGE")]
     packages: Vec<String>,
 
     /// How often the tests run; the first failure ends it
@@ -48,8 +46,9 @@ impl Wine {
         let _silent = sh.push_env("WINEDEBUG", "-all");
         // Without a display Wine opens no window.
         let _headless = sh.push_env("DISPLAY", "");
+        let packages = workspace::published_unless(sh, &self.packages)?;
         for _ in 0..self.repeat {
-            WINDOWS.test(sh, &toolchain, &sysroot, &self.packages)?;
+            WINDOWS.test(sh, &toolchain, &sysroot, &packages)?;
         }
         Ok(())
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde::Deserialize;
-use xshell::{Shell, cmd};
+use xshell::Shell;
+
+use crate::workspace::{self, Package};
 
 /// Each package of the workspace, with those it may depend on.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -49,31 +50,8 @@ const BELOW_SOCKETS: &[&str] = &["token-ready", "selector", "sockopt", "socket-c
 /// The package that the tests of every other may use.
 const TEST_HELPERS: &str = "testkit";
 
-/// What of `cargo metadata` matters here.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    dependencies: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    name: String,
-    /// `dev` or `build`; nothing for an ordinary one.
-    kind: Option<String>,
-    /// Set where it is a package of this workspace.
-    path: Option<String>,
-}
-
 pub(super) fn violations(sh: &Shell) -> Result<Vec<String>> {
-    let json = cmd!(sh, "cargo metadata --format-version 1 --no-deps").read()?;
-    let metadata: Metadata = serde_json::from_str(&json)?;
-    Ok(check(&metadata.packages))
+    Ok(check(&workspace::packages(sh)?))
 }
 
 fn check(packages: &[Package]) -> Vec<String> {
@@ -109,10 +87,9 @@ mod tests {
     use super::*;
 
     fn check_one(name: &str, dependency: &str) -> Vec<String> {
-        let json =
-            format!(r#"{{"packages": [{{"name": "{name}", "dependencies": [{dependency}]}}]}}"#);
-        let metadata: Metadata = serde_json::from_str(&json).expect("metadata");
-        check(&metadata.packages)
+        let json = format!(r#"[{{"name": "{name}", "dependencies": [{dependency}]}}]"#);
+        let packages: Vec<Package> = serde_json::from_str(&json).expect("packages");
+        check(&packages)
     }
 
     fn of_workspace(name: &str, kind: &str) -> String {
