@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
 use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
@@ -175,7 +174,7 @@ unsafe fn wait(
             seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: i64::from(timeout.subsec_nanos()),
         });
-        let timespec = timespec.as_ref().map_or(ptr::null(), ptr::from_ref);
+        let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: the caller vouches for the buffer; the timeout is of the kernel's layout and
         // outlives the call; there is no signal mask, so that its size is not looked at.
         let result = unsafe {
@@ -185,7 +184,7 @@ unsafe fn wait(
                 buffer,
                 room,
                 timespec,
-                ptr::null::<libc::sigset_t>(),
+                std::ptr::null::<libc::sigset_t>(),
                 0usize,
             )
         };
