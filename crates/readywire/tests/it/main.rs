@@ -1,6 +1,7 @@
 //! The facade as its users see it: programs in its names, and the example as a process.
 
 mod echo;
+mod httpd;
 mod mio_06;
 mod process;
 mod program;

@@ -1,6 +1,7 @@
 //! The examples, and other programs, as processes.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -11,9 +12,20 @@ use testkit::DEADLINE;
 /// An example, which `cargo test` builds beside the tests.
 #[track_caller]
 pub(crate) fn example(name: &str) -> Command {
-    let mut command = Command::new(path_of(name));
-    command.stdin(Stdio::null());
+    let mut words = runner();
+    words.push(path_of(name).into());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
     command
+}
+
+/// What runs a program of this system where an emulator plays it, word by word.
+fn runner() -> Vec<OsString> {
+    #[cfg(unix)]
+    let runner = testkit::runner().unwrap_or_default();
+    #[cfg(not(unix))]
+    let runner = String::new();
+    runner.split_whitespace().map(OsString::from).collect()
 }
 
 #[track_caller]
@@ -38,7 +50,8 @@ fn path_of(name: &str) -> PathBuf {
 pub(crate) fn example_short_of_descriptors(name: &str, limit: usize) -> Command {
     let mut command = Command::new("sh");
     command
-        .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")])
+        .args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"])
+        .args(runner())
         .arg(path_of(name))
         .stdin(Stdio::null());
     command
