@@ -30,9 +30,12 @@ pub(crate) fn pair() -> (UdpSocket, UdpSocket) {
 /// An address of loopback where nobody listens.
 #[track_caller]
 pub(crate) fn nobody() -> SocketAddr {
-    // A port that was free a moment ago: nothing keeps it, and keeping it would be listening.
+    // A connected socket keeps the port, and hears its peer alone: here itself.
     let socket = StdSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind to loopback");
-    socket.local_addr().expect("the socket's address")
+    let address = socket.local_addr().expect("the socket's address");
+    socket.connect(address).expect("connect over loopback");
+    std::mem::forget(socket);
+    address
 }
 
 /// Waits until `socket`, which is not registered, has shown this readiness.
