@@ -301,7 +301,7 @@ impl fmt::Debug for Registered {
         let mut debug = f.debug_struct("Registration");
         match self.source {
             Ok(descriptor) => debug.field("descriptor", &descriptor),
-            Err(number) => debug.field("user_space", &number),
+            Err(number) => debug.field("number", &number),
         };
         debug
             .field("token", &self.token)
