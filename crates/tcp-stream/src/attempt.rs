@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use token_ready::Ready;
+
 use crate::os;
 
 /// What the system says of an attempt.
@@ -18,16 +20,18 @@ pub(crate) enum Probe {
     Over,
 }
 
-/// What is remembered of an attempt.
+/// What is remembered of an attempt, by all streams of its socket together.
 pub(crate) struct Attempt {
     /// Once true it stays so.
     connected: AtomicBool,
+    /// A write may go through before there is a connection (fast open).
+    writes_early: bool,
     /// Locked from before an error is taken out of the socket until it is written down here, so
     /// that no other thread misses it in between.
     past: Mutex<Past>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Past {
     /// The last error of the socket that anybody was told.
     error: Option<i32>,
@@ -38,10 +42,12 @@ struct Past {
 }
 
 impl Attempt {
-    /// An attempt of which nothing is known.
-    pub(crate) fn new() -> Attempt {
+    /// An attempt of which nothing is known; `writes_early` unless the first write certainly waits
+    /// for the connection.
+    pub(crate) fn new(writes_early: bool) -> Attempt {
         Attempt {
             connected: AtomicBool::new(false),
+            writes_early,
             past: Mutex::default(),
         }
     }
@@ -50,20 +56,51 @@ impl Attempt {
     pub(crate) fn connected() -> Attempt {
         Attempt {
             connected: AtomicBool::new(true),
-            past: Mutex::default(),
+            ..Attempt::new(false)
         }
     }
 
-    /// What a clone of the stream starts from; the error that is owed is told by the original.
-    pub(crate) fn duplicate(&self) -> Attempt {
-        let past = *self.past();
-        Attempt {
-            connected: AtomicBool::new(self.connected.load(Ordering::Relaxed)),
-            past: Mutex::new(Past {
-                owed: false,
-                ..past
-            }),
+    /// The attempt of a stream made elsewhere.
+    pub(crate) fn of(stream: &TcpStream) -> Attempt {
+        if stream.peer_addr().is_ok() {
+            Attempt::connected()
+        } else {
+            Attempt::new(true)
         }
+    }
+
+    /// Runs one operation, and remembers its error.
+    #[inline]
+    pub(crate) fn watch(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.connected.load(Ordering::Relaxed) {
+            // No longer the attempt's; but `take_error` must know what was told already.
+            operation().inspect_err(|error| self.note(error))
+        } else {
+            self.watch_closely(direction, operation)
+        }
+    }
+
+    /// Runs an operation that may meet the error of the attempt, or show that it succeeded.
+    #[cold]
+    fn watch_closely(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut past = self.past();
+        let result = operation();
+        match &result {
+            Ok(0) => {}
+            Ok(_) if direction.is_writable() && self.writes_early => {}
+            Ok(_) if past.settled => {}
+            Ok(_) => self.connected.store(true, Ordering::Relaxed),
+            Err(error) => past.meet(error),
+        }
+        result
     }
 
     /// Tells the outcome: `WouldBlock` while there is none.
@@ -72,6 +109,10 @@ impl Attempt {
             return Ok(());
         }
         let mut past = self.past();
+        // Another thread may have learnt it meanwhile, and the connection have ended since.
+        if self.connected.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         if !past.settled {
             match os::probe(stream, past.error.is_some())? {
                 Probe::Connected => {
@@ -110,9 +151,9 @@ impl Attempt {
         Ok(taken)
     }
 
-    /// Remembers the error of an operation, which may have been the attempt's.
+    /// Remembers the error of an operation.
     #[inline]
-    pub(crate) fn note(&self, error: &io::Error) {
+    fn note(&self, error: &io::Error) {
         if error.kind() != io::ErrorKind::WouldBlock {
             self.note_now(error);
         }
@@ -120,11 +161,7 @@ impl Attempt {
 
     #[cold]
     fn note_now(&self, error: &io::Error) {
-        // These tell of the socket's state and leave a pending error where it is.
-        use io::ErrorKind::{BrokenPipe, Interrupted, NotConnected};
-        if !matches!(error.kind(), BrokenPipe | Interrupted | NotConnected) {
-            self.past().note(Some(error));
-        }
+        self.past().meet(error);
     }
 
     fn past(&self) -> MutexGuard<'_, Past> {
@@ -133,6 +170,18 @@ impl Attempt {
 }
 
 impl Past {
+    /// Remembers the error of an operation, which may have been the attempt's.
+    fn meet(&mut self, error: &io::Error) {
+        // These tell of the socket's state and leave a pending error where it is.
+        use io::ErrorKind::{BrokenPipe, Interrupted, NotConnected, WouldBlock};
+        if !matches!(
+            error.kind(),
+            BrokenPipe | Interrupted | NotConnected | WouldBlock
+        ) {
+            self.note(Some(error));
+        }
+    }
+
     fn note(&mut self, error: Option<&io::Error>) {
         if !self.settled {
             self.error = error.and_then(io::Error::raw_os_error).or(self.error);

@@ -5,12 +5,14 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
+use std::sync::Arc;
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::attempt::Attempt;
+use crate::os;
 
 /// A non-blocking TCP stream, to be registered with a [`Poll`].
 ///
@@ -65,7 +67,8 @@ use crate::attempt::Attempt;
 /// ```
 pub struct TcpStream {
     io: IoSource<net::TcpStream>,
-    attempt: Attempt,
+    /// Of the socket: clones share it.
+    attempt: Arc<Attempt>,
 }
 
 impl TcpStream {
@@ -82,15 +85,19 @@ impl TcpStream {
     /// See [`TcpStream`].
     #[doc(alias = "socket")]
     pub fn connect(addr: &SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::begin(socket(addr)?, addr)
+        TcpStream::begin(socket(addr)?, addr, false)
     }
 
     /// Begins to connect a socket that was made by [`socket`].
-    pub(crate) fn begin(socket: Socket, addr: &SocketAddr) -> io::Result<TcpStream> {
+    pub(crate) fn begin(
+        socket: Socket,
+        addr: &SocketAddr,
+        fast_open: bool,
+    ) -> io::Result<TcpStream> {
         begun(socket.connect(&(*addr).into()))?;
         Ok(TcpStream {
             io: IoSource::new_sole(socket.into()),
-            attempt: Attempt::new(),
+            attempt: Arc::new(Attempt::new(fast_open)),
         })
     }
 
@@ -117,9 +124,12 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect_stream(stream: net::TcpStream, addr: &SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::from_stream(stream)?;
-        begun(SockRef::from(stream.socket()).connect(&(*addr).into()))?;
-        Ok(stream)
+        nonblocking(&stream)?;
+        begun(SockRef::from(&stream).connect(&(*addr).into()))?;
+        Ok(TcpStream {
+            io: IoSource::new(stream),
+            attempt: Arc::new(Attempt::new(true)),
+        })
     }
 
     /// Takes over a stream of the standard library, and sets it to non-blocking.
@@ -140,11 +150,10 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_stream(stream: net::TcpStream) -> io::Result<TcpStream> {
-        stream.set_nonblocking(true)?;
-        socket_calls::silence(&SockRef::from(&stream))?;
+        nonblocking(&stream)?;
         Ok(TcpStream {
+            attempt: Arc::new(Attempt::of(&stream)),
             io: IoSource::new(stream),
-            attempt: Attempt::new(),
         })
     }
 
@@ -178,7 +187,7 @@ impl TcpStream {
     pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
         TcpStream {
             io: IoSource::new_sole(stream),
-            attempt: Attempt::connected(),
+            attempt: Arc::new(Attempt::connected()),
         }
     }
 
@@ -187,8 +196,8 @@ impl TcpStream {
         // Refused only where both directions are closed already.
         let _closed = socket_calls::silence(&SockRef::from(&stream)).is_err();
         TcpStream {
+            attempt: Arc::new(Attempt::of(&stream)),
             io: IoSource::new(stream),
-            attempt: Attempt::new(),
         }
     }
 
@@ -200,7 +209,8 @@ impl TcpStream {
     /// seen here first, `take_error` still tells it, once.
     ///
     /// `Ok` says that the connection was made, not that it still stands: that is for reads and
-    /// writes to tell.
+    /// writes to tell. Clones ([`try_clone`](TcpStream::try_clone)) say the same: they share the
+    /// socket, and what is known of its attempt.
     ///
     /// # Errors
     /// `WouldBlock` while the attempt is in progress; an event will tell when to ask again.
@@ -210,9 +220,7 @@ impl TcpStream {
     ///
     /// # Platform-specific behaviour
     /// A [fast open](#method.connect_fast_open) attempt is in progress until the first write.
-    /// Streams that share a socket ([`try_clone`](TcpStream::try_clone)) share its pending error
-    /// but not the memory of it: it is told through one of them. Where there was no attempt at
-    /// all, Windows says `WouldBlock`.
+    /// Where there was no attempt at all, Windows says `WouldBlock`.
     ///
     /// # Examples
     /// ```
@@ -312,7 +320,7 @@ impl TcpStream {
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         Ok(TcpStream {
             io: IoSource::new(self.lend().try_clone()?),
-            attempt: self.attempt.duplicate(),
+            attempt: Arc::clone(&self.attempt),
         })
     }
 
@@ -322,7 +330,11 @@ impl TcpStream {
     /// may still be readable.
     ///
     /// # Errors
-    /// `NotConnected` before the connection is made or after it has ended.
+    /// `NotConnected` if there is no connection, or not any more.
+    ///
+    /// # Platform-specific behaviour
+    /// An attempt that is in progress is given up by Linux, whichever half is closed:
+    /// [`finish_connect`](TcpStream::finish_connect) says `ConnectionReset` then.
     ///
     /// # Examples
     /// ```
@@ -368,7 +380,7 @@ impl TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.operate(Ready::READABLE, |stream| stream.peek(buf))
+        self.take_in(|stream| stream.peek(buf))
     }
 
     /// Reads into several buffers, each filled before the next is touched (`readv(2)`).
@@ -400,9 +412,7 @@ impl TcpStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.operate(Ready::READABLE, |mut stream| {
-            stream.read_vectored(&mut bufs[span])
-        })
+        self.take_in(|mut stream| stream.read_vectored(&mut bufs[span]))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -432,21 +442,30 @@ impl TcpStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.operate(Ready::WRITABLE, |stream| {
-            socket_calls::send_vectored(&SockRef::from(stream), &bufs[span])
+        self.put_out(|stream| socket_calls::send_vectored(&SockRef::from(stream), &bufs[span]))
+    }
+
+    /// Reads, and remembers an error for [`finish_connect`](TcpStream::finish_connect).
+    #[inline]
+    fn take_in(
+        &self,
+        operation: impl FnOnce(&net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.io.try_io(Ready::READABLE, |stream| {
+            self.attempt.watch(Ready::READABLE, || operation(stream))
         })
     }
 
-    /// Runs one operation, and remembers its error for [`finish_connect`](TcpStream::finish_connect).
+    /// Writes, and remembers an error for [`finish_connect`](TcpStream::finish_connect).
     #[inline]
-    fn operate<R>(
+    fn put_out(
         &self,
-        direction: Ready,
-        operation: impl FnOnce(&net::TcpStream) -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io
-            .try_io(direction, operation)
-            .inspect_err(|error| self.attempt.note(error))
+        operation: impl FnOnce(&net::TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.io.try_io(Ready::WRITABLE, |stream| {
+            let write = || operation(stream).map_err(nothing_written);
+            self.attempt.watch(Ready::WRITABLE, write)
+        })
     }
 
     /// The socket, for calls that do not duplicate it.
@@ -475,6 +494,22 @@ pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
     )
 }
 
+/// Sets a stream that was made elsewhere to what ours are.
+fn nonblocking(stream: &net::TcpStream) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    socket_calls::silence(&SockRef::from(stream))
+}
+
+/// Turns the error of a write that began to connect, and could take no data along, into
+/// `WouldBlock`: with fast open the system says `EINPROGRESS` then.
+fn nothing_written(error: io::Error) -> io::Error {
+    if os::began_to_connect(&error) {
+        io::ErrorKind::WouldBlock.into()
+    } else {
+        error
+    }
+}
+
 /// Turns the result of `connect(2)` on a non-blocking socket into whether the attempt has begun.
 fn begun(connected: io::Result<()>) -> io::Result<()> {
     connected.or_else(|error| {
@@ -501,7 +536,7 @@ impl Read for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.operate(Ready::READABLE, |mut stream| stream.read(buf))
+        self.take_in(|mut stream| stream.read(buf))
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -528,7 +563,7 @@ impl Write for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.operate(Ready::WRITABLE, |mut stream| stream.write(buf))
+        self.put_out(|mut stream| stream.write(buf))
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -586,5 +621,21 @@ impl TryFrom<net::TcpStream> for TcpStream {
 impl From<TcpStream> for net::TcpStream {
     fn from(stream: TcpStream) -> net::TcpStream {
         stream.into_std()
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::nothing_written;
+
+    // The system says so if it forgot the server's cookie after `connect` found it.
+    #[test]
+    fn a_write_that_only_began_to_connect_would_block() {
+        let begun = nothing_written(Error::from_raw_os_error(libc::EINPROGRESS));
+        assert_eq!(begun.kind(), ErrorKind::WouldBlock);
+        let broken = nothing_written(Error::from_raw_os_error(libc::EPIPE));
+        assert_eq!(broken.raw_os_error(), Some(libc::EPIPE));
     }
 }

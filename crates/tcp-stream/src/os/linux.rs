@@ -64,7 +64,7 @@ impl TcpStream {
     pub fn connect_fast_open(addr: &SocketAddr) -> io::Result<TcpStream> {
         let socket = socket(addr)?;
         sockopt::FASTOPEN_CONNECT.set(&socket, true)?;
-        TcpStream::begin(socket, addr)
+        TcpStream::begin(socket, addr, true)
     }
 
     /// Returns whether the stream connects, or was connected, with its first write

@@ -10,6 +10,11 @@ use crate::attempt::Probe;
 /// Whether an error that was taken out of a socket may be told again.
 pub(crate) const ERRORS_STAY: bool = false;
 
+/// Tells whether a write returned `error` because it began to connect instead.
+pub(crate) fn began_to_connect(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
+}
+
 /// Asks how a connection attempt stands.
 pub(crate) fn probe(stream: &net::TcpStream, _taken: bool) -> io::Result<Probe> {
     match stream.peer_addr() {

@@ -13,6 +13,11 @@ use crate::attempt::Probe;
 /// every implementation of Windows.
 pub(crate) const ERRORS_STAY: bool = true;
 
+/// Tells whether a write returned `error` because it began to connect instead: none does here.
+pub(crate) fn began_to_connect(_error: &io::Error) -> bool {
+    false
+}
+
 /// Asks how a connection attempt stands. The system does not tell one on its way from one whose
 /// error was `taken`.
 pub(crate) fn probe(stream: &net::TcpStream, taken: bool) -> io::Result<Probe> {

@@ -26,6 +26,8 @@ const DUPLICATE: usize = if cfg!(target_env = "musl") { 2 } else { 1 };
 /// How many system calls each operation may cost; which ones depends on the processor.
 const BUDGET: &[(&str, usize)] = &[
     ("connect", 2),
+    // Makes it non-blocking, and asks whether it is connected.
+    ("from_stream", 2),
     ("finish_connect", 1),
     ("finish_connect again", 0),
     ("finish_connect in progress", 2),
@@ -159,6 +161,8 @@ fn operations(listener: &net::TcpListener, address: &SocketAddr) {
     measure("peer_addr", || stream.peer_addr()).unwrap();
     options(&stream);
 
+    let taken = net::TcpStream::connect(address).unwrap();
+    measure("from_stream", || TcpStream::from_stream(taken)).unwrap();
     let other = TcpStream::connect(address).unwrap();
     measure("drop", || drop(other));
     let other = TcpStream::connect(address).unwrap();

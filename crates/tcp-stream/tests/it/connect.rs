@@ -179,13 +179,93 @@ fn threads_that_ask_at_once_hear_the_same() {
 }
 
 #[test]
-fn a_clone_starts_from_what_is_known() {
+fn threads_that_ask_hear_what_another_one_reads_meanwhile() {
+    for _ in 0..1000 {
+        let stream = std::sync::Arc::new(was_refused());
+        let start = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let (reading, begin) = (stream.clone(), start.clone());
+        let reader = testkit::spawn(move || {
+            begin.wait();
+            let _met = reading.peek(&mut [0]);
+        });
+        start.wait();
+        fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+        reader.join();
+        fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn clones_tell_the_same_whichever_met_the_error() {
+    type Meeting = fn(&TcpStream) -> std::io::Result<()>;
+    let meetings: [Meeting; 3] = [
+        TcpStream::finish_connect,
+        |stream| stream.take_error().map(drop),
+        |stream| stream.peek(&mut [0]).map(drop),
+    ];
+    for meeting in meetings {
+        let stream = was_refused();
+        let before = stream.try_clone().unwrap();
+        let _met = meeting(&stream);
+        let after = stream.try_clone().unwrap();
+        for stream in [&before, &stream, &after] {
+            fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+        }
+    }
+}
+
+#[test]
+fn clones_have_one_pending_error() {
     let stream = was_refused();
-    fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
     let clone = stream.try_clone().unwrap();
-    fails(clone.finish_connect(), ErrorKind::ConnectionRefused);
-    assert!(clone.take_error().unwrap().is_none());
-    assert!(stream.take_error().unwrap().is_some());
+    fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+    assert!(clone.take_error().unwrap().is_some());
+    assert!(stream.take_error().unwrap().is_none());
+}
+
+#[test]
+fn moving_data_shows_that_the_connection_was_made() {
+    let (listener, address) = listener();
+    for writes in [false, true] {
+        let stream = TcpStream::connect(&address).unwrap();
+        wait(&stream, Ready::WRITABLE);
+        let (mut peer, _) = listener.accept().unwrap();
+        if writes {
+            assert_eq!((&stream).write(b"x").unwrap(), 1);
+            peer.read_exact(&mut [0]).unwrap();
+        } else {
+            peer.write_all(b"x").unwrap();
+            wait(&stream, Ready::READABLE);
+            assert_eq!((&stream).read(&mut [0]).unwrap(), 1);
+        }
+        testkit::reset(peer);
+        wait(&stream, Ready::READABLE);
+        stream.finish_connect().unwrap();
+    }
+}
+
+#[test]
+fn a_connection_stood_when_it_was_taken_over() {
+    let (stream, peer) = pair();
+    testkit::reset(peer);
+    wait(&stream, Ready::READABLE);
+    stream.finish_connect().unwrap();
+    fails((&stream).read(&mut [0]), ErrorKind::ConnectionReset);
+}
+
+/// Other systems refuse it, or shut down what will be connected.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn an_attempt_that_is_shut_down_is_given_up() {
+    use std::net::Shutdown;
+    let hole = blackhole();
+    for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
+        let stream = TcpStream::connect(&hole.address).unwrap();
+        stream.shutdown(how).unwrap();
+        for _ in 0..2 {
+            fails(stream.finish_connect(), ErrorKind::ConnectionReset);
+        }
+    }
 }
 
 /// What a socket answers that was never told to connect: only Windows does not tell it from one
