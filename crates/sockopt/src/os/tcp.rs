@@ -65,6 +65,7 @@ options! {
         /// refused.
         ///
         /// Setting takes three system calls, as the old time is read first; turning off takes one.
+        /// Reading takes two, one if it is off.
         ///
         /// # Platform-specific behaviour
         ///

@@ -28,7 +28,8 @@ impl TcpStream {
     /// Probes the connection when it was silent for so long; `None` turns probing off
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
     ///
-    /// Both change or neither.
+    /// Both change or neither. That takes three system calls, as the old time is read first, to be
+    /// put back if need be; turning probing off takes one.
     ///
     /// # Errors
     /// `InvalidInput` for zero and past what the system takes (32 767 s on Linux), naming the
@@ -45,7 +46,7 @@ impl TcpStream {
     }
 
     /// Returns after how much silence the connection is probed; `None` if it is not
-    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`). Two system calls if it is, one if not.
     ///
     /// # Errors
     /// What `getsockopt(2)` says.
