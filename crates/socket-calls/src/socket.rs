@@ -197,10 +197,13 @@ pub struct Received {
 /// ```
 #[doc(alias("recvmsg", "WSARecvFrom"))]
 pub fn recv_from_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+    let room = bufs.iter().map(|buf| buf.len()).sum();
     let (len, flags, from) = socket.recv_from_vectored(uninit(bufs))?;
+    let truncated = flags.is_truncated();
     Ok(Received {
-        len,
-        truncated: flags.is_truncated(),
+        // Windows need not tell how much there was of a datagram that filled the buffers.
+        len: if truncated { room } else { len },
+        truncated,
         from,
     })
 }

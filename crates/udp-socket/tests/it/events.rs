@@ -2,7 +2,7 @@
 
 use selector::{Backend, Events, Poll, PollOpt, Ready};
 
-use crate::support::{SOCKET, nobody, pair, socket};
+use crate::support::{HEARS_REFUSALS, SOCKET, nobody, pair, socket};
 
 testkit::on_each_backend! {
     a_socket_is_writable_at_once,
@@ -91,8 +91,10 @@ fn a_refusal_is_reported_and_ends_with_the_error_taken(backend: Backend) {
     poll.register(&socket, SOCKET, Ready::READABLE, PollOpt::LEVEL)
         .unwrap();
     socket.send(b"anybody?").unwrap();
-    testkit::expect_readiness(&poll, &mut events, SOCKET, Ready::READABLE);
-    assert!(socket.recv(&mut [0; 4]).is_err());
+    if HEARS_REFUSALS {
+        testkit::expect_readiness(&poll, &mut events, SOCKET, Ready::READABLE);
+        assert!(socket.recv(&mut [0; 4]).is_err());
+    }
     testkit::expect_silence(&poll, &mut events);
 }
 
