@@ -42,8 +42,11 @@ fn dropping_the_listener_resets_who_waits() {
     let (listener, address) = listener();
     let mut client = net::TcpStream::connect(address).unwrap();
     drop(listener);
-    let error = client.read(&mut [0]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    match client.read(&mut [0]) {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        // Wine, which stands in for Windows here, accepts ahead and closes in order.
+        Ok(count) => assert!(cfg!(windows) && count == 0),
+    }
 }
 
 #[test]
