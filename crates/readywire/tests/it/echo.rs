@@ -233,6 +233,13 @@ mod on_unix {
     }
 
     #[test]
+    fn more_connections_than_memory_could_list_are_explained_too() {
+        let mut command = example_short_of_descriptors("echo", 60);
+        let error = fails(command.args(["--connections", &u32::MAX.to_string()]));
+        assert!(error.contains("no descriptor is left"), "{error}");
+    }
+
+    #[test]
     fn a_server_short_of_descriptors_serves_in_turn() {
         let mut command = example_short_of_descriptors("echo", 16);
         let server = Server::start(command.args(["--listen", "127.0.0.1:0"]));

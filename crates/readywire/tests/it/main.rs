@@ -1,5 +1,6 @@
 //! The facade as its users see it: programs in its names, and the example as a process.
 
+mod chat;
 mod echo;
 mod httpd;
 mod mio_06;
