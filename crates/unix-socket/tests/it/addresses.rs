@@ -52,18 +52,22 @@ fn addresses_of_std_work_as_paths_do() {
 
 #[test]
 fn a_path_that_exists_or_where_nobody_is_fails() {
-    let folder = Folder::new();
-    let path = folder.path("socket");
-    fails(UnixStream::connect(&path), ErrorKind::NotFound);
-    let listener = UnixListener::bind(&path).unwrap();
-    fails(UnixListener::bind(&path), ErrorKind::AddrInUse);
-    fails(UnixDatagram::bind(&path), ErrorKind::AddrInUse);
-    drop(listener);
-    // The file is still there.
-    fails(UnixStream::connect(&path), ErrorKind::ConnectionRefused);
-    let datagram = UnixDatagram::unbound().unwrap();
-    assert!(datagram.connect(&path).is_err());
-    assert!(datagram.send_to(b"x", &path).is_err());
+    // In a process of its own: a child of another test may hold what is closed here, until it
+    // executes its program.
+    testkit::in_child(|| {
+        let folder = Folder::new();
+        let path = folder.path("socket");
+        fails(UnixStream::connect(&path), ErrorKind::NotFound);
+        let listener = UnixListener::bind(&path).unwrap();
+        fails(UnixListener::bind(&path), ErrorKind::AddrInUse);
+        fails(UnixDatagram::bind(&path), ErrorKind::AddrInUse);
+        drop(listener);
+        // The file is still there.
+        fails(UnixStream::connect(&path), ErrorKind::ConnectionRefused);
+        let datagram = UnixDatagram::unbound().unwrap();
+        assert!(datagram.connect(&path).is_err());
+        assert!(datagram.send_to(b"x", &path).is_err());
+    });
 }
 
 #[test]
@@ -107,22 +111,26 @@ mod abstract_names {
 
     #[test]
     fn they_are_told_by_both_ends() {
-        let address = address("stream");
-        fails(
-            UnixStream::connect_addr(&address),
-            ErrorKind::ConnectionRefused,
-        );
-        let listener = UnixListener::bind_addr(&address).unwrap();
-        fails(UnixListener::bind_addr(&address), ErrorKind::AddrInUse);
-        let client = UnixStream::connect_addr(&address).unwrap();
-        listener.accept().unwrap();
-        let name = address.as_abstract_name();
-        assert!(name.is_some());
-        assert_eq!(client.peer_addr().unwrap().as_abstract_name(), name);
-        assert_eq!(listener.local_addr().unwrap().as_abstract_name(), name);
-        drop(listener);
-        // No file is left behind.
-        UnixListener::bind_addr(&address).unwrap();
+        // In a process of its own: a child of another test may hold what is closed here, until it
+        // executes its program.
+        testkit::in_child(|| {
+            let address = address("stream");
+            fails(
+                UnixStream::connect_addr(&address),
+                ErrorKind::ConnectionRefused,
+            );
+            let listener = UnixListener::bind_addr(&address).unwrap();
+            fails(UnixListener::bind_addr(&address), ErrorKind::AddrInUse);
+            let client = UnixStream::connect_addr(&address).unwrap();
+            listener.accept().unwrap();
+            let name = address.as_abstract_name();
+            assert!(name.is_some());
+            assert_eq!(client.peer_addr().unwrap().as_abstract_name(), name);
+            assert_eq!(listener.local_addr().unwrap().as_abstract_name(), name);
+            drop(listener);
+            // No file is left behind.
+            UnixListener::bind_addr(&address).unwrap();
+        });
     }
 
     #[test]

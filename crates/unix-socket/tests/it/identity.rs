@@ -11,31 +11,35 @@ use crate::support::{Folder, SOCKET, fails};
 
 #[test]
 fn sockets_of_std_are_set_to_non_blocking() {
-    let (one, other) = net::UnixStream::pair().unwrap();
-    fails(
-        UnixStream::from_std(one).unwrap().read(&mut [0]),
-        ErrorKind::WouldBlock,
-    );
-    // Its peer is gone, which does not matter here.
-    let mut other = UnixStream::try_from(other).unwrap();
-    assert_eq!(other.read(&mut [0]).unwrap(), 0);
+    // In a process of its own: a child of another test may hold what is closed here, until it
+    // executes its program.
+    testkit::in_child(|| {
+        let (one, other) = net::UnixStream::pair().unwrap();
+        fails(
+            UnixStream::from_std(one).unwrap().read(&mut [0]),
+            ErrorKind::WouldBlock,
+        );
+        // Its peer is gone, which does not matter here.
+        let mut other = UnixStream::try_from(other).unwrap();
+        assert_eq!(other.read(&mut [0]).unwrap(), 0);
 
-    let (one, other) = net::UnixDatagram::pair().unwrap();
-    for socket in [UnixDatagram::from_std(one), UnixDatagram::try_from(other)] {
-        fails(socket.unwrap().recv(&mut [0]), ErrorKind::WouldBlock);
-    }
+        let (one, other) = net::UnixDatagram::pair().unwrap();
+        for socket in [UnixDatagram::from_std(one), UnixDatagram::try_from(other)] {
+            fails(socket.unwrap().recv(&mut [0]), ErrorKind::WouldBlock);
+        }
 
-    let folder = Folder::new();
-    let listener = net::UnixListener::bind(folder.path("one")).unwrap();
-    fails(
-        UnixListener::from_std(listener).unwrap().accept(),
-        ErrorKind::WouldBlock,
-    );
-    let listener = net::UnixListener::bind(folder.path("other")).unwrap();
-    fails(
-        UnixListener::try_from(listener).unwrap().accept(),
-        ErrorKind::WouldBlock,
-    );
+        let folder = Folder::new();
+        let listener = net::UnixListener::bind(folder.path("one")).unwrap();
+        fails(
+            UnixListener::from_std(listener).unwrap().accept(),
+            ErrorKind::WouldBlock,
+        );
+        let listener = net::UnixListener::bind(folder.path("other")).unwrap();
+        fails(
+            UnixListener::try_from(listener).unwrap().accept(),
+            ErrorKind::WouldBlock,
+        );
+    });
 }
 
 #[test]
