@@ -53,7 +53,7 @@ pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> 
     stop.watch(&poll, STOP)?;
     let mut events = Events::with_capacity(1024);
     let mut tally = Tally::new(plan.message, progress)?;
-    let mut clients: Vec<Option<Client>> = Vec::with_capacity(plan.connections);
+    let mut clients: Vec<Option<Client>> = Vec::new();
     let mut connecting = 0;
     let mut done = 0;
     let start = Instant::now();

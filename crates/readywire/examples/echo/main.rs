@@ -2,15 +2,17 @@
 //!
 //! How a program on readiness is put together:
 //!
-//! * `server.rs`: accepting, one small state machine a connection, back-pressure, fairness;
+//! * `server.rs`: one small state machine a connection, back-pressure, fairness;
 //! * `client.rs`: connecting many at a time, `finish_connect`, writing and reading at once, the end of a
 //!   stream in order;
-//! * `../support`, which the examples share: ending a loop from another thread with a `Waker`, and what
-//!   is peculiar to operating systems.
+//! * `../support`, which the examples share: accepting, and what can go wrong with it; ending a loop from
+//!   another thread with a `Waker`; and what is peculiar to operating systems.
 //!
 //! All of it is edge-triggered: a socket is registered once, for both directions, and each event is a
 //! reason to try whatever the connection has to do next, until that would block.
 
+#[path = "../support/acceptor.rs"]
+mod acceptor;
 mod client;
 mod pattern;
 mod report;

@@ -1,18 +1,19 @@
 //! The server: accepts, and sends back what it receives.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use indicatif::{HumanBytes, HumanCount};
-use readywire::net::{TcpListener, TcpStream};
+use readywire::net::TcpStream;
 use readywire::{Events, Poll, PollOpt, Ready, Token};
 
+use crate::acceptor::Acceptor;
 use crate::report::Progress;
 use crate::stop::Stop;
-use crate::system::{attempt, explain, is_out_of_descriptors};
+use crate::system::attempt;
 
 // Connections have their slot as token; any value can be used, so these stand at the other end.
 const LISTENER: Token = Token(usize::MAX);
@@ -28,9 +29,7 @@ const EDGE: PollOpt = PollOpt::EDGE;
 
 pub(crate) struct Server {
     poll: Poll,
-    listener: TcpListener,
-    /// False while there is no descriptor for another connection.
-    accepting: bool,
+    acceptor: Acceptor,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     served: Served,
@@ -46,15 +45,10 @@ pub(crate) struct Served {
 
 impl Server {
     pub(crate) fn new(poll: Poll, address: SocketAddr) -> Result<Server> {
-        let listener = TcpListener::bind(&address)
-            .map_err(explain)
-            .with_context(|| format!("cannot listen on {address}"))?;
-        // Level: the listener is accepted from in batches, and what is left is reported again.
-        poll.register(&listener, LISTENER, Ready::READABLE, PollOpt::level())?;
+        let acceptor = Acceptor::bind(&poll, LISTENER, address)?;
         Ok(Server {
             poll,
-            listener,
-            accepting: true,
+            acceptor,
             connections: Vec::new(),
             free: Vec::new(),
             served: Served::default(),
@@ -62,7 +56,7 @@ impl Server {
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.acceptor.local_addr()
     }
 
     /// Serves until `stop` is asked for.
@@ -91,30 +85,22 @@ impl Server {
 
     fn accept(&mut self) -> Result<()> {
         for _ in 0..ROUNDS {
-            match attempt(|| self.listener.accept()) {
-                Ok(Some((stream, _))) => self.take_in(stream)?,
-                Ok(None) => break,
-                // The client went away while it waited in the backlog.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                // Without this the listener would be reported over and over.
-                Err(error) if is_out_of_descriptors(&error) && self.open() > 0 => {
-                    self.listen_for(Ready::empty())?;
-                    break;
-                }
-                Err(error) => return Err(explain(error).context("cannot accept")),
+            let others = self.open() > 0;
+            match self.acceptor.accept(&self.poll, others)? {
+                Some(stream) => self.take_in(stream)?,
+                None => break,
             }
         }
         Ok(())
     }
 
-    fn listen_for(&mut self, interest: Ready) -> io::Result<()> {
-        self.accepting = !interest.is_empty();
-        self.poll
-            .reregister(&self.listener, LISTENER, interest, PollOpt::level())
-    }
-
     fn take_in(&mut self, stream: TcpStream) -> Result<()> {
-        let connection = Connection::new(stream)?;
+        self.served.connections += 1;
+        // Some systems refuse an option if the client is gone already.
+        let Ok(connection) = Connection::new(stream) else {
+            self.served.lost += 1;
+            return Ok(());
+        };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
@@ -122,7 +108,6 @@ impl Server {
         self.poll
             .register(&connection.stream, Token(slot), BOTH, EDGE)?;
         self.connections[slot] = Some(connection);
-        self.served.connections += 1;
         // The first message may be there already.
         self.drive(slot)
     }
@@ -146,9 +131,7 @@ impl Server {
         // Dropping the stream ends its registration.
         self.connections[slot] = None;
         self.free.push(slot);
-        if !self.accepting {
-            self.listen_for(Ready::READABLE)?;
-        }
+        self.acceptor.resume(&self.poll)?;
         Ok(())
     }
 }
