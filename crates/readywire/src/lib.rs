@@ -35,8 +35,8 @@
 //! ```
 //!
 //! The [`guide`] explains how to write such a program well: triggers, connecting, waking,
-//! back-pressure, and how to come here from mio. A complete program, an echo server and its
-//! clients, is the example `echo`.
+//! back-pressure, and how to come here from mio. The examples are complete programs: `echo` (a
+//! server and its clients), `proxy`, `httpd` and `chat`.
 //!
 //! # What holds everywhere
 //! On every [`Backend`], and each point has its tests:

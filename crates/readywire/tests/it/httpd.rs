@@ -9,7 +9,7 @@ use std::process::Command;
 use selector::Backend;
 use tempfile::TempDir;
 
-use crate::process::{Server, example, expect_gone, fails, is_reset, run, succeeds};
+use crate::process::{Server, example, fails, is_reset, run, succeeds};
 
 /// A server and the directory that it serves.
 struct Site {
@@ -480,7 +480,7 @@ fn arguments_are_explained_and_checked() {
 #[cfg(unix)]
 mod on_unix {
     use super::*;
-    use crate::process::example_short_of_descriptors;
+    use crate::process::{example_short_of_descriptors, expect_gone};
 
     testkit::on_each_backend! {
         an_interrupt_ends_it_after_the_response_that_is_under_way,

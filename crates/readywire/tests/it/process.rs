@@ -177,6 +177,10 @@ impl Drop for Process {
 /// A server that says on its first line of output where it listens.
 pub(crate) struct Server {
     pub(crate) process: Process,
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only there it can be interrupted")
+    )]
     pub(crate) output: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
 }
