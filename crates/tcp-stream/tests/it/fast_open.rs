@@ -81,3 +81,16 @@ fn a_server_never_met_is_connected_at_once() {
     assert_eq!(&buf, b"hello");
     stream.finish_connect().unwrap();
 }
+
+#[test]
+fn data_that_went_ahead_of_the_connection_do_not_stand_for_it() {
+    if !allowed() {
+        return; // the tests above assert what it is like then
+    }
+    let hole = testkit::blackhole();
+    let mut stream = deferred(&hole.address);
+    assert_eq!(stream.write(b"hello").unwrap(), 5);
+    fails(stream.finish_connect(), ErrorKind::WouldBlock);
+    stream.shutdown(std::net::Shutdown::Both).unwrap();
+    fails(stream.finish_connect(), ErrorKind::ConnectionReset);
+}
