@@ -38,6 +38,29 @@ impl Behind {
         patient(&server);
         (client, server)
     }
+
+    /// Writes until nothing more goes, neither here nor on the way; returns how much that was.
+    #[track_caller]
+    fn fill(&self, client: &TcpStream) -> usize {
+        // More than the system's buffers of four sockets hold.
+        const ENOUGH: usize = 256 << 20;
+        let (mut other_client, mut other_server) = self.pair();
+        client.set_nonblocking(true).expect("set to non-blocking");
+        let (mut sent, mut idle) = (0, 0);
+        // What the proxy can move, it has moved when a later message has come through and back.
+        // That may have opened windows a little, so one round in which nothing goes proves nothing.
+        while idle < 3 {
+            let n = testkit::fill(client);
+            idle = if n == 0 { idle + 1 } else { 0 };
+            sent += n;
+            assert!(sent < ENOUGH, "{sent} bytes, and no end");
+            other_client.write_all(b"there").expect("write");
+            read_exactly(&mut other_server, 5);
+            other_server.write_all(b"back").expect("write");
+            read_exactly(&mut other_client, 4);
+        }
+        sent
+    }
 }
 
 /// Data in which every position looks different from its neighbours.
@@ -130,27 +153,10 @@ fn what_is_large_arrives_whole_both_ways_at_once(backend: Backend) {
 }
 
 fn a_receiver_that_stops_makes_the_sender_wait(backend: Backend) {
-    // What the system's buffers of four sockets hold at most, and then some.
-    const ENOUGH: usize = 256 << 20;
     let behind = Behind::new(backend);
     let (client, mut server) = behind.pair();
-    let (mut other_client, mut other_server) = behind.pair();
-    client.set_nonblocking(true).expect("set to non-blocking");
     let memory = memory(&behind.proxy);
-    let mut sent = 0;
-    let mut idle = 0;
-    // What the proxy can move, it has moved when a later message has come through and back. Once
-    // more is written the windows may open a little, so more than one round must bring nothing.
-    while idle < 3 {
-        let n = testkit::fill(&client);
-        idle = if n == 0 { idle + 1 } else { 0 };
-        sent += n;
-        assert!(sent < ENOUGH, "{sent} bytes, and no end");
-        other_client.write_all(b"there").expect("write");
-        read_exactly(&mut other_server, 5);
-        other_server.write_all(b"back").expect("write");
-        read_exactly(&mut other_client, 4);
-    }
+    let sent = behind.fill(&client);
     // Without a place to read it from, both are zero.
     let grown = self::memory(&behind.proxy).saturating_sub(memory);
     assert!(grown < 2 << 20, "the proxy took {grown} bytes");
@@ -195,12 +201,7 @@ fn a_reset_is_passed_on(backend: Backend) {
 fn a_reset_is_passed_on_though_the_other_side_does_not_read(backend: Backend) {
     let behind = Behind::new(backend);
     let (client, mut server) = behind.pair();
-    client.set_nonblocking(true).expect("set to non-blocking");
-    let mut sent = testkit::fill(&client);
-    let (mut other_client, mut other_server) = behind.pair();
-    other_client.write_all(b"there").expect("write");
-    read_exactly(&mut other_server, 5);
-    sent += testkit::fill(&client);
+    let sent = behind.fill(&client);
     testkit::reset(client);
     // The server is told, and gets what had come that far.
     let mut data = Vec::new();
