@@ -165,6 +165,7 @@ pub fn peek(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
 
 /// What [`recv_from_vectored`] received.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Received {
     /// How many bytes of the buffers it filled.
     pub len: usize,

@@ -59,6 +59,7 @@ pub struct UdpSocket {
 
 /// What [`UdpSocket::recv_bufs_from`] received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Received {
     /// How many bytes of the buffers it filled.
     pub len: usize,
