@@ -97,7 +97,7 @@ impl Events {
     /// Returns the event at `index`, unless its registration has ended since the poll, or there is
     /// none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
-        self.live(self.batch.get(index)?)
+        self.hand_out(self.batch.get(index)?)
     }
 
     /// Returns an iterator over the events.
@@ -159,11 +159,18 @@ impl Events {
     #[inline]
     fn live(&self, found: &Found) -> Option<Event> {
         let table = &self.filler.as_ref()?.table;
-        if table.ends() == self.ends || table.is_live(found.key) {
-            return Some(found.event);
+        let live = table.ends() == self.ends || table.is_live(found.key);
+        live.then_some(found.event)
+    }
+
+    /// Does as [`live`](Events::live) to hand the event out, and counts one that is not.
+    #[inline]
+    fn hand_out(&self, found: &Found) -> Option<Event> {
+        let event = self.live(found);
+        if let (None, Some(filler)) = (event, &self.filler) {
+            filler.table.counters.stale.add(1);
         }
-        table.counters.stale.add(1);
-        None
+        event
     }
 
     /// Tells whether the system comes before the queue: every other time where there is room for
@@ -176,7 +183,7 @@ impl Events {
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self).finish()
+        self.iter().fmt(f)
     }
 }
 
@@ -215,7 +222,7 @@ impl Iterator for Iter<'_> {
     fn next(&mut self) -> Option<Event> {
         self.batch
             .by_ref()
-            .find_map(|found| self.events.live(found))
+            .find_map(|found| self.events.hand_out(found))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -227,7 +234,11 @@ impl FusedIterator for Iter<'_> {}
 
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        let events = self
+            .batch
+            .clone()
+            .filter_map(|found| self.events.live(found));
+        f.debug_list().entries(events).finish()
     }
 }
 

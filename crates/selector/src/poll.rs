@@ -12,7 +12,7 @@ use crate::queue::{Queue, Sleep};
 use crate::source::Place;
 use crate::stats::Stats;
 use crate::sys::{self, RawSource, Selector};
-use crate::table::{Entry, Key, Meta, Table};
+use crate::table::{Entry, Index, Key, Meta, Table};
 use crate::user::User;
 use crate::{Backend, Evented, Events, RegistrationError};
 
@@ -43,6 +43,10 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// the thread that sees the resulting event.
 ///
 /// # Platform-specific behaviour
+/// A `Poll` and its sources belong to one process: after a fork, both processes would change the
+/// same set of the kernel. The child should use neither, nor drop them; executing another program
+/// closes them.
+///
 /// A `Poll` on epoll or kqueue lends its descriptor (`AsFd`, `AsRawFd`), which is readable when a
 /// poll would return something, and can be registered with another `Poll`. The descriptor of a
 /// `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll` with another
@@ -320,20 +324,20 @@ impl Inner {
         Ok(key)
     }
 
+    /// Replaces the registration that `expected` was given for; `None` means whichever stands
+    /// there for a source that nobody owns here.
     pub(crate) fn reregister(
         &self,
         source: RawSource,
-        key: Key,
+        index: Index,
+        expected: Option<Key>,
         token: Token,
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<Key> {
         self.check(interest, opts)?;
-        let entry = self.table.lock(key.index);
-        let old = match entry.current() {
-            Some(old) if old.0 == key => old,
-            _ => return Err(RegistrationError::NotRegistered.into()),
-        };
+        let entry = self.table.lock(index);
+        let old = standing(&entry, expected)?;
         let owned = old.2.owned;
         let driven = self.driven(opts, owned);
         let meta = Meta {
@@ -344,17 +348,29 @@ impl Inner {
         let key = entry.publish(token, meta);
         let changed = self.selector.reregister(source, key, interest, driven);
         if changed.is_err() {
+            let (key, _, meta) = old;
             entry.restore(old);
+            // Where the driver had to take the old watch away first. If it did not, it says that
+            // the watch is there already, which is as good.
+            let driven = self.driven(meta.opts, owned);
+            let _there = self
+                .selector
+                .register(source, key, meta.interest, driven, false)
+                .is_err();
         }
         changed.map(|()| key)
     }
 
-    pub(crate) fn deregister(&self, source: RawSource, key: Key) -> io::Result<()> {
-        let entry = self.table.lock(key.index);
-        match entry.current() {
-            Some((current, ..)) if current == key => {}
-            _ => return Err(RegistrationError::NotRegistered.into()),
-        }
+    /// Ends the registration that `expected` was given for, as with
+    /// [`reregister`](Inner::reregister).
+    pub(crate) fn deregister(
+        &self,
+        source: RawSource,
+        index: Index,
+        expected: Option<Key>,
+    ) -> io::Result<()> {
+        let entry = self.table.lock(index);
+        let (key, ..) = standing(&entry, expected)?;
         let ended = self.selector.deregister(source, key);
         self.end(entry, key);
         ended
@@ -365,7 +381,7 @@ impl Inner {
     pub(crate) fn abandon(&self, source: RawSource, key: Key, shared: bool) {
         if shared {
             // Nobody is left to hear of an error, and the source is closed next in any case.
-            let _closed_already = self.deregister(source, key).is_err();
+            let _closed_already = self.deregister(source, key.index, Some(key)).is_err();
             return;
         }
         let entry = self.table.lock(key.index);
@@ -387,15 +403,13 @@ impl Inner {
         sys::index(source, &self.table).is_ok_and(|index| self.table.has_slot(index))
     }
 
-    /// The registration of a source that nobody owns here.
+    /// The slot of a source that nobody owns here, if it can be registered.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
-    pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Key> {
-        let index = sys::index(source, &self.table).ok();
-        let index = index.filter(|&index| self.table.has_slot(index));
-        match index.and_then(|index| self.table.lock(index).current()) {
-            Some((key, _, meta)) if !meta.owned => Ok(key),
-            _ => Err(RegistrationError::NotRegistered.into()),
-        }
+    pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Index> {
+        sys::index(source, &self.table)
+            .ok()
+            .filter(|&index| self.table.has_slot(index))
+            .ok_or_else(|| RegistrationError::NotRegistered.into())
     }
 
     fn end(&self, entry: Entry<'_>, key: Key) {
@@ -578,4 +592,12 @@ impl Inner {
         // event is still in the queue, and the next poll finds it there.
         let _delayed = self.selector.wake().is_err();
     }
+}
+
+/// The registration that stands in a slot, if it is the expected one.
+fn standing(entry: &Entry<'_>, expected: Option<Key>) -> io::Result<(Key, Token, Meta)> {
+    entry
+        .current()
+        .filter(|&(key, _, meta)| expected.map_or(!meta.owned, |expected| expected == key))
+        .ok_or_else(|| RegistrationError::NotRegistered.into())
 }

@@ -65,7 +65,8 @@ impl<T: AsSource> IoSource<T> {
     ///
     /// Dropping such a source while it is registered costs one system call less: the system
     /// forgets a descriptor by itself when the last duplicate closes. If there is a duplicate
-    /// after all, polls may return early, without an event, for as long as it lives.
+    /// after all (a process that was forked has one), the system goes on telling of it, and polls
+    /// keep a processor busy with leaving that out for as long as the duplicate lives.
     pub fn new_sole(io: T) -> IoSource<T> {
         IoSource {
             place: Place::sole(),
@@ -221,7 +222,7 @@ impl Place {
     ) -> io::Result<()> {
         let mut standing = self.lock();
         let at = Standing::with(standing.as_mut(), poll)?;
-        at.key = poll.reregister(at.source, at.key, token, interest, opts)?;
+        at.key = poll.reregister(at.source, at.key.index, Some(at.key), token, interest, opts)?;
         Ok(())
     }
 
@@ -230,7 +231,7 @@ impl Place {
         let at = Standing::with(standing.as_mut(), poll)?;
         let (source, key) = (at.source, at.key);
         *standing = None;
-        poll.deregister(source, key)
+        poll.deregister(source, key.index, Some(key))
     }
 
     #[inline]

@@ -54,8 +54,11 @@ impl Trigger {
     /// Arms `direction` anew; tells whether that changed anything.
     pub(super) fn rearm(&mut self, direction: Ready) -> bool {
         let before = self.armed;
+        let mut direction = reported(direction);
+        // Urgent data is read too.
+        direction.set(Ready::PRIORITY, direction.is_readable());
         if self.opts.is_edge() && !self.fired {
-            self.armed |= reported(self.interest) & reported(direction);
+            self.armed |= reported(self.interest) & direction;
         }
         self.armed != before
     }

@@ -121,7 +121,9 @@ impl Driver for Epoll {
     ) -> io::Result<()> {
         events.reserve(room);
         let start = events.len();
-        let room = c_int::try_from(room).unwrap_or(c_int::MAX);
+        // The kernel refuses more than it could count in bytes.
+        const MOST: usize = c_int::MAX as usize / size_of::<libc::epoll_event>();
+        let room = room.min(MOST) as c_int;
         let buffer = events
             .spare_capacity_mut()
             .as_mut_ptr()
@@ -174,7 +176,9 @@ unsafe fn wait(
             seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: i64::from(timeout.subsec_nanos()),
         });
-        let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let timespec = timespec
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: the caller vouches for the buffer; the timeout is of the kernel's layout and
         // outlives the call; there is no signal mask, so that its size is not looked at.
         let result = unsafe {

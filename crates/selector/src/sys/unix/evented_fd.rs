@@ -22,7 +22,9 @@ use crate::{Evented, Poll};
 ///
 /// # Platform-specific behaviour
 /// With `Backend::Poll` an edge is reported as a level would be: nobody tells the `Poll` when the
-/// descriptor is drained. [`IoSource`](crate::IoSource) does.
+/// descriptor is drained. [`IoSource`](crate::IoSource) does. Nor can that backend tell a number
+/// that is used anew where both descriptors are of one file, or of none (an eventfd, a timerfd):
+/// registering the new one is `AlreadyExists` there.
 ///
 /// # Examples
 /// ```
@@ -72,15 +74,15 @@ impl Evented for EventedFd<'_> {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let key = poll.inner.borrowed(*self.0)?;
         let poll = &poll.inner;
-        poll.reregister(*self.0, key, token, interest, opts)
+        let index = poll.borrowed(*self.0)?;
+        poll.reregister(*self.0, index, None, token, interest, opts)
             .map(drop)
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        let key = poll.inner.borrowed(*self.0)?;
-        poll.inner.deregister(*self.0, key)
+        let index = poll.inner.borrowed(*self.0)?;
+        poll.inner.deregister(*self.0, index, None)
     }
 }
 

@@ -23,13 +23,20 @@ impl AsRawFd for Poll {
     }
 }
 
-/// The options for a `Poll` as a source: nothing tells an outer `Poll` that emulates edges when an
-/// inner one has been drained, so that an edge has to be reported as a level would be.
-fn driven(outer: &Poll, opts: PollOpt) -> PollOpt {
+/// The options for a `Poll` as a source.
+fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
+    if opts.is_exclusive() {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "EXCLUSIVE is for descriptors other than a Poll's: epoll refuses it for its own",
+        ));
+    }
+    // Nothing tells an outer `Poll` that emulates edges when an inner one has been drained, so that
+    // an edge has to be reported as a level would be.
     if outer.inner.emulates_edges() {
-        opts - PollOpt::EDGE
+        Ok(opts - PollOpt::EDGE)
     } else {
-        opts
+        Ok(opts)
     }
 }
 
@@ -62,7 +69,7 @@ impl Evented for Poll {
     ) -> io::Result<()> {
         let descriptor = self.inner.selector.nested()?.as_raw_fd();
         self.inner.lend();
-        let opts = driven(poll, opts);
+        let opts = driven(poll, opts)?;
         self.place
             .register(descriptor, &poll.inner, token, interest, opts)
     }
@@ -74,7 +81,7 @@ impl Evented for Poll {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let opts = driven(poll, opts);
+        let opts = driven(poll, opts)?;
         self.place.reregister(&poll.inner, token, interest, opts)
     }
 

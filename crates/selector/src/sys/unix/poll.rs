@@ -9,6 +9,7 @@ use std::ffi::{c_int, c_short};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ use crate::table::Key;
 
 pub(crate) struct PollDriver {
     wake: WakeFd,
+    /// The handle may be set.
+    rung: AtomicBool,
     list: Mutex<List>,
     /// Whether a thread is the leader.
     led: Mutex<bool>,
@@ -203,7 +206,7 @@ impl PollDriver {
     fn changed(&self, list: MutexGuard<'_, List>) -> io::Result<()> {
         let copied = list.copied;
         drop(list);
-        if copied { self.wake.set() } else { Ok(()) }
+        if copied { self.wake() } else { Ok(()) }
     }
 
     /// Waits until this thread is the leader; nothing if the time ran out before.
@@ -245,6 +248,7 @@ impl Driver for PollDriver {
     fn new() -> io::Result<PollDriver> {
         Ok(PollDriver {
             wake: WakeFd::new()?,
+            rung: AtomicBool::new(false),
             list: Mutex::default(),
             led: Mutex::new(false),
             leader_left: Condvar::new(),
@@ -311,7 +315,14 @@ impl Driver for PollDriver {
     ) -> io::Result<()> {
         let scratch = &mut scratch.poll;
         if timeout == Some(Duration::ZERO) {
-            self.list().copy_to(scratch, None);
+            let list = self.list();
+            // For who waits on the handle from outside: it has been looked at now. A leader's is
+            // left to the leader.
+            if !list.copied && self.rung.swap(false, Ordering::Acquire) {
+                self.wake.clear();
+            }
+            list.copy_to(scratch, None);
+            drop(list);
             poll(&mut scratch.pollfds, timeout)?;
             self.list().harvest(scratch, events, room);
             return Ok(());
@@ -343,7 +354,10 @@ impl Driver for PollDriver {
     }
 
     fn wake(&self) -> io::Result<()> {
-        self.wake.set()
+        let result = self.wake.set();
+        // Not before: a poll in between would clear the handle too early, and nobody after it.
+        self.rung.store(true, Ordering::Release);
+        result
     }
 }
 

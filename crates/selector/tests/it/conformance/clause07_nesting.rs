@@ -1,7 +1,7 @@
 //! A `Poll` as a source of another one, where a `Poll` has a descriptor.
 
 use std::io::{ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ testkit::on_each_backend! {
     a_poll_in_a_poll_wakes_its_outer_one,
     a_lent_poll_reports_a_level_once_in_a_batch,
     a_poll_cannot_be_registered_with_itself,
+    a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
+    a_lent_poll_that_was_looked_at_is_quiet,
 }
 
 /// Whether a `Poll` on `backend` can be registered with another.
@@ -135,4 +137,43 @@ fn a_poll_cannot_be_registered_with_itself(backend: Backend) {
     poll.register(&poll, Token(1), Ready::READABLE, PollOpt::LEVEL)
         .unwrap_err();
     expect_silence(&poll, &mut events);
+}
+
+fn a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was(backend: Backend) {
+    let (outer, mut events) = setup(Backend::available()[0]);
+    let (inner, mut its) = setup(backend);
+    if !nests(backend) {
+        expect_no_nesting(&outer, &inner);
+        return;
+    }
+    outer
+        .register(&inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let error = outer
+        .reregister(&inner, Token(8), Ready::READABLE, PollOpt::EXCLUSIVE)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+
+    let waker = Waker::new(&inner, Token(1)).unwrap();
+    waker.wake().unwrap();
+    expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+    expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+    outer.deregister(&inner).unwrap();
+}
+
+fn a_lent_poll_that_was_looked_at_is_quiet(backend: Backend) {
+    let (outer, mut events) = setup(Backend::available()[0]);
+    let (inner, mut its) = setup(backend);
+    // As somebody does who drives a loop by the descriptor: on every backend it tells of wakes.
+    outer
+        .register(&inner.as_fd(), Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let waker = Waker::new(&inner, Token(1)).unwrap();
+    for _ in 0..3 {
+        waker.wake().unwrap();
+        expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+        assert_eq!(inner.poll(&mut its, Some(Duration::ZERO)).unwrap(), 1);
+        assert_eq!(inner.poll(&mut its, Some(Duration::ZERO)).unwrap(), 0);
+        expect_silence(&outer, &mut events);
+    }
 }
