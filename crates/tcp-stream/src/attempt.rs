@@ -122,9 +122,9 @@ impl Attempt {
                 Probe::InProgress => return Err(io::ErrorKind::WouldBlock.into()),
                 Probe::Failed(code) => {
                     *past = Past {
+                        owed: !(os::ERRORS_STAY && past.error == Some(code)),
                         error: Some(code),
                         settled: true,
-                        owed: true,
                     }
                 }
                 Probe::Over => past.settled = past.error.is_some(),
