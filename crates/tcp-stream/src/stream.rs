@@ -21,7 +21,7 @@ use crate::os;
 /// different threads.
 ///
 /// No write raises SIGPIPE, whatever its action is set to: a broken connection is the error
-/// `BrokenPipe` or `ConnectionReset`. The socket is close-on-exec. Dropping the stream ends its
+/// `BrokenPipe` or `ConnectionReset`, on Windows also `ConnectionAborted`. The socket is close-on-exec. Dropping the stream ends its
 /// registration and closes the socket.
 ///
 /// # Examples
@@ -425,6 +425,10 @@ impl TcpStream {
     /// `WouldBlock` while there is no room at all; otherwise what the system says, such as
     /// `BrokenPipe` or `ConnectionReset`.
     ///
+    /// # Platform-specific behaviour
+    /// On Windows too, writing is `BrokenPipe` once this half was shut down; the system's own error
+    /// (`WSAESHUTDOWN`) is inside of it.
+    ///
     /// # Examples
     /// ```
     /// # use std::io::IoSlice;
@@ -463,7 +467,7 @@ impl TcpStream {
         operation: impl FnOnce(&net::TcpStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.io.try_io(Ready::WRITABLE, |stream| {
-            let write = || operation(stream).map_err(nothing_written);
+            let write = || operation(stream).map_err(os::write_error);
             self.attempt.watch(Ready::WRITABLE, write)
         })
     }
@@ -498,16 +502,6 @@ pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
 fn nonblocking(stream: &net::TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     socket_calls::silence(&SockRef::from(stream))
-}
-
-/// Turns the error of a write that began to connect, and could take no data along, into
-/// `WouldBlock`: with fast open the system says `EINPROGRESS` then.
-fn nothing_written(error: io::Error) -> io::Error {
-    if os::began_to_connect(&error) {
-        io::ErrorKind::WouldBlock.into()
-    } else {
-        error
-    }
 }
 
 /// Turns the result of `connect(2)` on a non-blocking socket into whether the attempt has begun.
@@ -621,21 +615,5 @@ impl TryFrom<net::TcpStream> for TcpStream {
 impl From<TcpStream> for net::TcpStream {
     fn from(stream: TcpStream) -> net::TcpStream {
         stream.into_std()
-    }
-}
-
-#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
-mod tests {
-    use std::io::{Error, ErrorKind};
-
-    use super::nothing_written;
-
-    // The system says so if it forgot the server's cookie after `connect` found it.
-    #[test]
-    fn a_write_that_only_began_to_connect_would_block() {
-        let begun = nothing_written(Error::from_raw_os_error(libc::EINPROGRESS));
-        assert_eq!(begun.kind(), ErrorKind::WouldBlock);
-        let broken = nothing_written(Error::from_raw_os_error(libc::EPIPE));
-        assert_eq!(broken.raw_os_error(), Some(libc::EPIPE));
     }
 }

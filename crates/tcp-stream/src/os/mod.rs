@@ -6,10 +6,10 @@
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub(crate) use self::unix::{ERRORS_STAY, began_to_connect, probe};
+        pub(crate) use self::unix::{ERRORS_STAY, probe, write_error};
     } else if #[cfg(windows)] {
         mod windows;
-        pub(crate) use self::windows::{ERRORS_STAY, began_to_connect, probe};
+        pub(crate) use self::windows::{ERRORS_STAY, probe, write_error};
     } else {
         compile_error!("readywire needs the sockets of a Unix or of Windows");
     }

@@ -10,9 +10,14 @@ use crate::attempt::Probe;
 /// Whether an error that was taken out of a socket may be told again.
 pub(crate) const ERRORS_STAY: bool = false;
 
-/// Tells whether a write returned `error` because it began to connect instead.
-pub(crate) fn began_to_connect(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EINPROGRESS)
+/// What the error of a write is to the caller. One that began to connect, and could take no data
+/// along, is `WouldBlock`: with fast open the system says `EINPROGRESS` then.
+pub(crate) fn write_error(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        io::ErrorKind::WouldBlock.into()
+    } else {
+        error
+    }
 }
 
 /// Asks how a connection attempt stands.
@@ -80,5 +85,21 @@ impl From<OwnedFd> for TcpStream {
 impl From<TcpStream> for OwnedFd {
     fn from(stream: TcpStream) -> OwnedFd {
         stream.into_std().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::write_error;
+
+    // Linux says so if it forgot the server's cookie after `connect` found it.
+    #[test]
+    fn a_write_that_only_began_to_connect_would_block() {
+        let begun = write_error(Error::from_raw_os_error(libc::EINPROGRESS));
+        assert_eq!(begun.kind(), ErrorKind::WouldBlock);
+        let broken = write_error(Error::from_raw_os_error(libc::EPIPE));
+        assert_eq!(broken.raw_os_error(), Some(libc::EPIPE));
     }
 }

@@ -6,6 +6,8 @@ use std::os::windows::io::{
     AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket, IntoRawSocket, OwnedSocket, RawSocket,
 };
 
+use windows_sys::Win32::Networking::WinSock::WSAESHUTDOWN;
+
 use crate::TcpStream;
 use crate::attempt::Probe;
 
@@ -13,9 +15,14 @@ use crate::attempt::Probe;
 /// every implementation of Windows.
 pub(crate) const ERRORS_STAY: bool = true;
 
-/// Tells whether a write returned `error` because it began to connect instead: none does here.
-pub(crate) fn began_to_connect(_error: &io::Error) -> bool {
-    false
+/// What the error of a write is to the caller. One that says that this half was shut down has no
+/// kind in the standard library.
+pub(crate) fn write_error(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(WSAESHUTDOWN) {
+        io::Error::new(io::ErrorKind::BrokenPipe, error)
+    } else {
+        error
+    }
 }
 
 /// Asks how a connection attempt stands. The system does not tell one on its way from one whose
@@ -32,7 +39,21 @@ pub(crate) fn probe(stream: &net::TcpStream, taken: bool) -> io::Result<Probe> {
             None => Err(error),
         },
         None if taken => Ok(Probe::Over),
-        None => Ok(Probe::InProgress),
+        None => receive(stream),
+    }
+}
+
+/// Where a connection was made and lost, and the address is forgotten with it, only receiving
+/// tells.
+fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
+    match stream.peek(&mut [0]) {
+        Ok(0) => Ok(Probe::Over),
+        Ok(_) => Ok(Probe::Connected),
+        Err(error) => match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::NotConnected | io::ErrorKind::WouldBlock, _) => Ok(Probe::InProgress),
+            (_, Some(code)) => Ok(Probe::Failed(code)),
+            (_, None) => Err(error),
+        },
     }
 }
 
@@ -78,5 +99,25 @@ impl From<OwnedSocket> for TcpStream {
 impl From<TcpStream> for OwnedSocket {
     fn from(stream: TcpStream) -> OwnedSocket {
         stream.into_std().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use windows_sys::Win32::Networking::WinSock::WSAECONNRESET;
+
+    use super::*;
+
+    #[test]
+    fn a_write_to_what_was_shut_down_is_a_broken_pipe() {
+        let broken = write_error(Error::from_raw_os_error(WSAESHUTDOWN));
+        assert_eq!(broken.kind(), ErrorKind::BrokenPipe);
+        let system = broken.into_inner().expect("the system's error");
+        let system = system.downcast::<Error>().expect("as it was");
+        assert_eq!(system.raw_os_error(), Some(WSAESHUTDOWN));
+        let reset = write_error(Error::from_raw_os_error(WSAECONNRESET));
+        assert_eq!(reset.raw_os_error(), Some(WSAECONNRESET));
     }
 }
