@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 use tcp_stream::TcpStream;
 use testkit::{blackhole, expect_readiness, expect_silence, refused_address};
 
-use crate::support::{STREAM, fails, listener, pair, wait};
+use crate::support::{STREAM, fails, is_reset, listener, pair, wait};
 
 testkit::on_each_backend! {
     a_connection_is_reported_and_confirmed,
@@ -146,9 +146,13 @@ fn the_outcome_of_a_connection_stays_when_it_breaks() {
     stream.finish_connect().unwrap();
     testkit::reset(listener.accept().unwrap().0);
     wait(&stream, Ready::READABLE);
-    fails((&stream).read(&mut [0]), ErrorKind::ConnectionReset);
+    is_reset((&stream).read(&mut [0]));
     stream.finish_connect().unwrap();
 }
+
+/// Whether the reset of a connection that nobody asked for is told as the outcome. Windows still
+/// says that it was made, and Wine, which stands in for Windows here, no more than that it is over.
+const OUTCOME_IS_THE_RESET: bool = cfg!(unix);
 
 #[test]
 fn a_connection_that_was_reset_before_it_was_asked_for_has_failed() {
@@ -156,6 +160,15 @@ fn a_connection_that_was_reset_before_it_was_asked_for_has_failed() {
     let stream = TcpStream::connect(&address).unwrap();
     testkit::reset(listener.accept().unwrap().0);
     wait(&stream, Ready::READABLE);
+    if !OUTCOME_IS_THE_RESET {
+        for _ in 0..2 {
+            match stream.finish_connect() {
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotConnected),
+                Ok(()) => is_reset((&stream).read(&mut [0])),
+            }
+        }
+        return;
+    }
     fails(stream.finish_connect(), ErrorKind::ConnectionReset);
     let taken = stream.take_error().unwrap().expect("the reset");
     assert_eq!(taken.kind(), ErrorKind::ConnectionReset);
@@ -250,7 +263,7 @@ fn a_connection_stood_when_it_was_taken_over() {
     testkit::reset(peer);
     wait(&stream, Ready::READABLE);
     stream.finish_connect().unwrap();
-    fails((&stream).read(&mut [0]), ErrorKind::ConnectionReset);
+    is_reset((&stream).read(&mut [0]));
 }
 
 /// Other systems refuse it, or shut down what will be connected.

@@ -6,6 +6,21 @@ use std::net;
 use selector::{Events, Poll, PollOpt, Ready, Token};
 use tcp_stream::TcpStream;
 
+/// Whether a reset is an error of the socket until somebody was told. Windows tells it to reads and
+/// writes, and not by `SO_ERROR`.
+pub(crate) const RESETS_ARE_PENDING: bool = cfg!(unix);
+
+/// Asserts that a read met a reset.
+#[track_caller]
+pub(crate) fn is_reset(read: io::Result<usize>) {
+    match read {
+        // Wine, which stands in for Windows here, takes the error out of the socket for itself: what
+        // it leaves is the end.
+        Ok(0) if cfg!(windows) => {}
+        read => drop(fails(read, io::ErrorKind::ConnectionReset)),
+    }
+}
+
 /// The token of the stream under test.
 pub(crate) const STREAM: Token = Token(7);
 
