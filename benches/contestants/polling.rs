@@ -53,7 +53,7 @@ impl EventLoop for Polling {
     fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
         let (event, mode) = (Event::readable(token), PollMode::Level);
         // SAFETY: as in `register`.
-        unsafe { self.poller.add_with_mode(&*source, event, mode) }.map(|()| true)
+        unsafe { self.poller.add_with_mode(&**source, event, mode) }.map(|()| true)
     }
 
     fn waker(&mut self, _token: usize) -> io::Result<Arc<Poller>> {

@@ -34,7 +34,7 @@ impl Target {
         let mut cargo = sysroot
             .apply(toolchain.cargo(sh)?, self.rustflags)?
             .env(setting("LINKER"), self.linker)
-            .args(["test", "--target", self.triple]);
+            .args(["test", "--no-fail-fast", "--target", self.triple]);
         if let Some(runner) = self.runner {
             cargo = cargo.env(setting("RUNNER"), runner);
         }

@@ -41,7 +41,7 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
 /// One call where there is `accept4(2)`: Linux, Android, the BSDs and illumos.
 ///
 /// # Examples
-/// See the [crate](crate).
+/// See the [crate].
 #[doc(alias = "accept4")]
 pub fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     os::accept(listener)
@@ -92,7 +92,7 @@ pub fn connecting(error: &io::Error) -> bool {
 /// socket2 do for the sockets they make.
 ///
 /// # Examples
-/// See the [crate](crate).
+/// See the [crate].
 #[doc(alias = "MSG_NOSIGNAL")]
 #[inline]
 pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
@@ -109,7 +109,7 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 /// As with [`send`].
 ///
 /// # Examples
-/// See the [crate](crate).
+/// See the [crate].
 #[doc(alias("sendmsg", "WSASend"))]
 #[inline]
 pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -12,7 +12,7 @@ thread_local! {
     static CURRENT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Makes tests of functions that take a [`Backend`](selector::Backend): one test for each backend
+/// Makes tests of functions that take a [`Backend`]: one test for each backend
 /// of the system, so that a failure names it (`poll_returns_at_once::epoll`).
 ///
 /// A function that is not on the list is dead code, which the compiler tells.
@@ -37,7 +37,7 @@ macro_rules! on_each_backend {
     };
 }
 
-/// Makes tests of functions that take a [`Backend`](selector::Backend): one test for each backend.
+/// Makes tests of functions that take a [`Backend`]: one test for each backend.
 #[cfg(any(
     readywire_libkqueue,
     target_vendor = "apple",
@@ -53,7 +53,7 @@ macro_rules! on_each_backend {
     };
 }
 
-/// Makes tests of functions that take a [`Backend`](selector::Backend): one test for each backend.
+/// Makes tests of functions that take a [`Backend`]: one test for each backend.
 #[cfg(windows)]
 #[macro_export]
 macro_rules! on_each_backend {
@@ -62,7 +62,7 @@ macro_rules! on_each_backend {
     };
 }
 
-/// Makes tests of functions that take a [`Backend`](selector::Backend): one test for each backend.
+/// Makes tests of functions that take a [`Backend`]: one test for each backend.
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 #[macro_export]
 macro_rules! on_each_backend {

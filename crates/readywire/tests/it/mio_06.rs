@@ -145,8 +145,12 @@ fn a_stream_has_its_signatures() {
     let _: fn(&TcpStream) -> Result<usize> = TcpStream::recv_buffer_size;
     let _: fn(&TcpStream, usize) -> Result<()> = TcpStream::set_send_buffer_size;
     let _: fn(&TcpStream) -> Result<usize> = TcpStream::send_buffer_size;
-    let _: fn(&TcpStream, Option<Duration>) -> Result<()> = TcpStream::set_keepalive;
-    let _: fn(&TcpStream) -> Result<Option<Duration>> = TcpStream::keepalive;
+    // OpenBSD has no option for the idle time.
+    #[cfg(not(target_os = "openbsd"))]
+    {
+        let _: fn(&TcpStream, Option<Duration>) -> Result<()> = TcpStream::set_keepalive;
+        let _: fn(&TcpStream) -> Result<Option<Duration>> = TcpStream::keepalive;
+    }
     let _: fn(&TcpStream, u32) -> Result<()> = TcpStream::set_ttl;
     let _: fn(&TcpStream) -> Result<u32> = TcpStream::ttl;
     let _: fn(&TcpStream, bool) -> Result<()> = TcpStream::set_only_v6;
