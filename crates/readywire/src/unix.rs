@@ -1,6 +1,6 @@
 //! What only a Unix has: its sockets, pipes, and descriptors as sources.
 
-pub use selector::EventedFd;
+pub use selector::{EventedFd, EventedPoll};
 pub use unix_pipe::{PipeReader, PipeWriter, pipe};
 pub use unix_socket::{Credentials, MAX_FDS, Received, UnixDatagram, UnixListener, UnixStream};
 

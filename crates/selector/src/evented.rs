@@ -14,9 +14,6 @@ use crate::Poll;
 /// handing each call on to an [`IoSource`](crate::IoSource), a
 /// [`Registration`](crate::Registration) or a descriptor that the type holds.
 ///
-/// While this trait is imported, `register` called on an `Arc<Poll>` (or a `Box` or `Rc` of one)
-/// means the trait's method, for a `Poll` is a source too; write `(*poll).register(…)` there.
-///
 /// # Examples
 ///
 /// ```

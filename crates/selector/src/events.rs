@@ -35,8 +35,6 @@ pub struct Events {
     filler: Option<Filler>,
     /// What [`Table::ends`] was before the batch was looked up.
     ends: usize,
-    /// Whose turn it is when there is room for one event only.
-    system_first: bool,
     /// Where the backend writes.
     pub(crate) raw: Vec<RawEvent>,
     pub(crate) scratch: Scratch,
@@ -73,7 +71,6 @@ impl Events {
             capacity,
             filler: None,
             ends: 0,
-            system_first: false,
             raw: Vec::with_capacity(capacity),
             scratch: Scratch::default(),
         }
@@ -171,13 +168,6 @@ impl Events {
             filler.table.counters.stale.add(1);
         }
         event
-    }
-
-    /// Tells whether the system comes before the queue: every other time where there is room for
-    /// one event alone.
-    pub(crate) fn system_first(&mut self) -> bool {
-        self.system_first = self.capacity == 1 && !self.system_first;
-        self.system_first
     }
 }
 

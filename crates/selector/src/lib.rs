@@ -23,6 +23,6 @@ pub use crate::source::IoSource;
 pub use crate::stats::Stats;
 pub use crate::sys::AsSource;
 #[cfg(unix)]
-pub use crate::sys::EventedFd;
+pub use crate::sys::{EventedFd, EventedPoll};
 pub use crate::user::{Registration, SetReadiness, Waker};
 pub use token_ready::{Event, PollOpt, Ready, Token};

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
@@ -48,9 +49,9 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// closes them.
 ///
 /// A `Poll` on epoll or kqueue lends its descriptor (`AsFd`, `AsRawFd`), which is readable when a
-/// poll would return something, and can be registered with another `Poll`. The descriptor of a
-/// `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll` with another
-/// is `Unsupported`.
+/// poll would return something, and can be registered with another `Poll` as an `EventedPoll`. The
+/// descriptor of a `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll`
+/// with another is `Unsupported`.
 ///
 /// kqueue reports `PRIORITY` on Apple's systems, OpenBSD and DragonFly alone. An error that does not
 /// end a connection, such as a datagram's, shows there as readiness for the call that returns it.
@@ -123,6 +124,7 @@ impl Poll {
                 table: Arc::default(),
                 queue: Queue::new(),
                 sleep: Sleep::new(),
+                system_first: AtomicBool::new(false),
             }),
             place: Place::shared(),
         })
@@ -185,7 +187,7 @@ impl Poll {
     ///
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
-    /// otherwise what the system says.
+    /// otherwise what the system says, and the registration has ended all the same.
     pub fn deregister<E: Evented + ?Sized>(&self, source: &E) -> io::Result<()> {
         source.deregister(self)
     }
@@ -263,6 +265,8 @@ pub(crate) struct Inner {
     pub(crate) table: Arc<Table>,
     pub(crate) queue: Queue<Arc<User>>,
     pub(crate) sleep: Sleep,
+    /// Whose turn it is where there is room for one event alone.
+    system_first: AtomicBool,
 }
 
 impl Inner {
@@ -324,41 +328,73 @@ impl Inner {
         Ok(key)
     }
 
-    /// Replaces the registration that `expected` was given for; `None` means whichever stands
-    /// there for a source that nobody owns here.
+    /// Replaces the registration that `expected` was given for, `None` meaning whichever stands there
+    /// for a source that nobody owns here; `expected` is then the key of the one that stands, also
+    /// after an error.
     pub(crate) fn reregister(
         &self,
         source: RawSource,
         index: Index,
-        expected: Option<Key>,
+        expected: &mut Option<Key>,
         token: Token,
         interest: Ready,
         opts: PollOpt,
-    ) -> io::Result<Key> {
+    ) -> io::Result<()> {
         self.check(interest, opts)?;
         let entry = self.table.lock(index);
-        let old = standing(&entry, expected)?;
-        let owned = old.2.owned;
-        let driven = self.driven(opts, owned);
-        let meta = Meta {
+        let (_, old_token, old) = standing(&entry, *expected)?;
+        let new = Meta {
             interest,
             opts,
-            owned,
+            owned: old.owned,
         };
-        let key = entry.publish(token, meta);
-        let changed = self.selector.reregister(source, key, interest, driven);
-        if changed.is_err() {
-            let (key, _, meta) = old;
-            entry.restore(old);
-            // Where the driver had to take the old watch away first. If it did not, it says that
-            // the watch is there already, which is as good.
-            let driven = self.driven(meta.opts, owned);
-            let _there = self
-                .selector
-                .register(source, key, meta.interest, driven, false)
-                .is_err();
+        let changed = self.replace(&entry, source, token, new, expected);
+        let Err(error) = changed else { return Ok(()) };
+        // What came in meanwhile was dropped, so that the old registration is made anew, too.
+        let stands = error.kind() != io::ErrorKind::NotFound
+            && self.restore(&entry, source, old_token, old, expected);
+        if !stands {
+            let key = entry.next_key();
+            self.end(entry, key);
         }
-        changed.map(|()| key)
+        Err(not_found(error))
+    }
+
+    /// Puts a registration in place of the one that stands.
+    fn replace(
+        &self,
+        entry: &Entry<'_>,
+        source: RawSource,
+        token: Token,
+        meta: Meta,
+        key: &mut Option<Key>,
+    ) -> io::Result<()> {
+        let new = entry.publish(token, meta);
+        *key = Some(new);
+        let opts = self.driven(meta.opts, meta.owned);
+        self.selector.reregister(source, new, meta.interest, opts)
+    }
+
+    /// Makes a registration anew that could not be replaced; tells whether it stands.
+    fn restore(
+        &self,
+        entry: &Entry<'_>,
+        source: RawSource,
+        token: Token,
+        meta: Meta,
+        key: &mut Option<Key>,
+    ) -> bool {
+        let Err(_gone) = self.replace(entry, source, token, meta, key) else {
+            return true;
+        };
+        // The driver had to take the watch away before it could fail.
+        let opts = self.driven(meta.opts, meta.owned);
+        key.is_some_and(|key| {
+            let added = self
+                .selector
+                .register(source, key, meta.interest, opts, true);
+            added.is_ok()
+        })
     }
 
     /// Ends the registration that `expected` was given for, as with
@@ -373,7 +409,7 @@ impl Inner {
         let (key, ..) = standing(&entry, expected)?;
         let ended = self.selector.deregister(source, key);
         self.end(entry, key);
-        ended
+        ended.map_err(not_found)
     }
 
     /// Ends the registration of a source that is about to be closed; `shared` tells that a
@@ -516,7 +552,11 @@ impl Inner {
             self.drain(events, events.capacity());
             return result;
         }
-        if queued && !events.system_first() {
+        // Where there is room for one event alone, they take turns.
+        let system_first = queued
+            && events.capacity() == 1
+            && self.system_first.fetch_xor(true, Ordering::Relaxed);
+        if queued && !system_first {
             // Half the room each, so that neither side starves the other.
             self.drain(events, events.capacity().div_ceil(2));
         }
@@ -590,7 +630,18 @@ impl Inner {
         self.table.counters.wakes_sent.add(1);
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.
-        let _delayed = self.selector.wake().is_err();
+        if self.selector.wake().is_err() {
+            self.sleep.pass();
+        }
+    }
+}
+
+/// Says of what the system does not know (any more) what is said of what was never registered.
+fn not_found(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        RegistrationError::NotRegistered.into()
+    } else {
+        error
     }
 }
 

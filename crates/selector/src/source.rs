@@ -222,8 +222,11 @@ impl Place {
     ) -> io::Result<()> {
         let mut standing = self.lock();
         let at = Standing::with(standing.as_mut(), poll)?;
-        at.key = poll.reregister(at.source, at.key.index, Some(at.key), token, interest, opts)?;
-        Ok(())
+        let mut key = Some(at.key);
+        let index = at.key.index;
+        let changed = poll.reregister(at.source, index, &mut key, token, interest, opts);
+        at.key = key.unwrap_or(at.key);
+        changed
     }
 
     pub(crate) fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {

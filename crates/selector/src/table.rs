@@ -345,11 +345,6 @@ impl Entry<'_> {
         key
     }
 
-    /// Puts back what [`publish`](Entry::publish) replaced, under its old key.
-    pub(crate) fn restore(&self, (key, token, meta): (Key, Token, Meta)) {
-        self.write(key.generation, token, meta);
-    }
-
     /// Ends the registration that stands here.
     pub(crate) fn retire(&self) {
         let generation = self.slot.generation.load(Ordering::Relaxed);

@@ -12,7 +12,7 @@ mod trigger;
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub use self::unix::{AsSource, EventedFd};
+        pub use self::unix::{AsSource, EventedFd, EventedPoll};
         pub(crate) use self::unix::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
     } else if #[cfg(windows)] {
         mod windows;

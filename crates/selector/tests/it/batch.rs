@@ -12,6 +12,7 @@ use crate::setup;
 testkit::on_each_backend! {
     a_batch_without_room_has_room_for_one,
     a_batch_takes_no_more_than_its_capacity,
+    a_new_small_batch_a_poll_starves_nobody,
     every_way_to_read_a_batch_gives_the_same,
     a_poll_replaces_the_batch,
     a_cleared_batch_is_empty,
@@ -137,4 +138,17 @@ fn a_batch_that_was_never_filled_is_empty(_: Backend) {
     );
     assert_eq!(format!("{events:?}"), "[]");
     assert_eq!(events.into_iter().next(), None);
+}
+
+fn a_new_small_batch_a_poll_starves_nobody(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let _pairs = writable(&poll, 1);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let mut seen = [0, 0];
+    for _ in 0..20 {
+        waker.wake().unwrap();
+        let mut events = Events::with_capacity(1);
+        seen[collect(&poll, &mut events)[0].token().0] += 1;
+    }
+    assert_eq!(seen, [10, 10]);
 }

@@ -67,8 +67,13 @@ impl Driver for Epoll {
         adopt: bool,
     ) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts) {
-            // A descriptor that went away while a duplicate of it lives on is still in the set.
-            Err(error) if adopt && error.kind() == io::ErrorKind::AlreadyExists => {
+            // A descriptor that went away while a duplicate of it lives on is still in the set. The
+            // handle that wakes is there too, and nobody's to register.
+            Err(error)
+                if adopt
+                    && error.kind() == io::ErrorKind::AlreadyExists
+                    && fd != self.wake.as_fd().as_raw_fd() =>
+            {
                 self.reregister(fd, key, interest, opts)
             }
             result => result,

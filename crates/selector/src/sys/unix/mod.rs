@@ -62,6 +62,7 @@ cfg_if::cfg_if! {
 }
 
 pub use self::evented_fd::EventedFd;
+pub use self::nested::EventedPoll;
 use self::poll::PollDriver;
 
 /// What the system calls a source.

@@ -40,15 +40,21 @@ fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
     }
 }
 
-/// A `Poll` as a source is readable when polling it would return something.
+/// A [`Poll`] as a source of another one: readable when polling it would return something.
+///
+/// A `Poll` is no source by itself: through an `Arc` the call `inner.register(…)` would then mean
+/// registering the `Poll`, not registering with it.
+///
+/// # Platform-specific behaviour
+/// A `Poll` on the poll(2) backend cannot be registered: it is `Unsupported`.
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, Waker};
+/// use selector::{EventedPoll, Events, Poll, Waker};
 /// use token_ready::{PollOpt, Ready, Token};
 ///
 /// let (outer, inner) = (Poll::new()?, Poll::new()?);
-/// outer.register(&inner, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+/// outer.register(&EventedPoll(&inner), Token(0), Ready::READABLE, PollOpt::LEVEL)?;
 /// let waker = Waker::new(&inner, Token(1))?;
 ///
 /// waker.wake()?;
@@ -59,7 +65,10 @@ fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
 /// assert_eq!(events.get(0).unwrap().token(), Token(1));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-impl Evented for Poll {
+#[derive(Clone, Copy, Debug)]
+pub struct EventedPoll<'a>(pub &'a Poll);
+
+impl Evented for EventedPoll<'_> {
     fn register(
         &self,
         poll: &Poll,
@@ -67,10 +76,11 @@ impl Evented for Poll {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let descriptor = self.inner.selector.nested()?.as_raw_fd();
-        self.inner.lend();
+        let descriptor = self.0.inner.selector.nested()?.as_raw_fd();
+        self.0.inner.lend();
         let opts = driven(poll, opts)?;
-        self.place
+        self.0
+            .place
             .register(descriptor, &poll.inner, token, interest, opts)
     }
 
@@ -82,10 +92,10 @@ impl Evented for Poll {
         opts: PollOpt,
     ) -> io::Result<()> {
         let opts = driven(poll, opts)?;
-        self.place.reregister(&poll.inner, token, interest, opts)
+        self.0.place.reregister(&poll.inner, token, interest, opts)
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        self.place.deregister(&poll.inner)
+        self.0.place.deregister(&poll.inner)
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use selector::{Backend, Event, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use selector::{Backend, Event, EventedPoll, IoSource, Poll, PollOpt, Ready, Token, Waker};
 use testkit::{
     collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
 };
@@ -30,7 +30,12 @@ fn nests(backend: Backend) -> bool {
 #[track_caller]
 fn expect_no_nesting(outer: &Poll, inner: &Poll) {
     let error = outer
-        .register(inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .register(
+            &EventedPoll(inner),
+            Token(9),
+            Ready::READABLE,
+            PollOpt::LEVEL,
+        )
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
 }
@@ -45,7 +50,7 @@ fn a_poll_in_a_poll_is_readable_when_it_has_something(backend: Backend) {
                 continue;
             }
             outer
-                .register(&inner, Token(9), Ready::READABLE, opts)
+                .register(&EventedPoll(&inner), Token(9), Ready::READABLE, opts)
                 .unwrap();
             let waker = Waker::new(&inner, Token(1)).unwrap();
             let (stream, mut peer) = tcp_pair();
@@ -68,11 +73,11 @@ fn a_poll_in_a_poll_is_readable_when_it_has_something(backend: Backend) {
                 while inner.poll(&mut its, Some(Duration::ZERO)).unwrap() > 0 {}
                 if opts.is_oneshot() {
                     outer
-                        .reregister(&inner, Token(9), Ready::READABLE, opts)
+                        .reregister(&EventedPoll(&inner), Token(9), Ready::READABLE, opts)
                         .unwrap();
                 }
             }
-            outer.deregister(&inner).unwrap();
+            outer.deregister(&EventedPoll(&inner)).unwrap();
             waker.wake().unwrap();
             expect_silence(&outer, &mut events);
         }
@@ -92,7 +97,12 @@ fn a_poll_in_a_poll_wakes_its_outer_one(backend: Backend) {
         waker.wake().unwrap();
         // What was pending before is told as well.
         outer
-            .register(&inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+            .register(
+                &EventedPoll(&inner),
+                Token(9),
+                Ready::READABLE,
+                PollOpt::LEVEL,
+            )
             .unwrap();
         expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
         expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
@@ -134,8 +144,13 @@ fn a_lent_poll_reports_a_level_once_in_a_batch(backend: Backend) {
 
 fn a_poll_cannot_be_registered_with_itself(backend: Backend) {
     let (poll, mut events) = setup(backend);
-    poll.register(&poll, Token(1), Ready::READABLE, PollOpt::LEVEL)
-        .unwrap_err();
+    poll.register(
+        &EventedPoll(&poll),
+        Token(1),
+        Ready::READABLE,
+        PollOpt::LEVEL,
+    )
+    .unwrap_err();
     expect_silence(&poll, &mut events);
 }
 
@@ -147,10 +162,20 @@ fn a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was(backend: Backend) {
         return;
     }
     outer
-        .register(&inner, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .register(
+            &EventedPoll(&inner),
+            Token(9),
+            Ready::READABLE,
+            PollOpt::LEVEL,
+        )
         .unwrap();
     let error = outer
-        .reregister(&inner, Token(8), Ready::READABLE, PollOpt::EXCLUSIVE)
+        .reregister(
+            &EventedPoll(&inner),
+            Token(8),
+            Ready::READABLE,
+            PollOpt::EXCLUSIVE,
+        )
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
 
@@ -158,7 +183,7 @@ fn a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was(backend: Backend) {
     waker.wake().unwrap();
     expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
     expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
-    outer.deregister(&inner).unwrap();
+    outer.deregister(&EventedPoll(&inner)).unwrap();
 }
 
 fn a_lent_poll_that_was_looked_at_is_quiet(backend: Backend) {
