@@ -14,6 +14,7 @@ mod tasks;
 #[cfg(unix)]
 mod unix;
 mod wait;
+mod wine;
 
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -32,3 +33,4 @@ pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
     expect_silence, until,
 };
+pub use crate::wine::on_wine;

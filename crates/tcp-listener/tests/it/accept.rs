@@ -126,8 +126,8 @@ fn a_connection_that_was_reset_while_it_waited_leaves_the_listener_as_it_was(bac
     }
     let over = |kind: &ErrorKind| match kind {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => true,
-        // What Wine, which stands in for Windows here, says of such a stream.
-        ErrorKind::NotConnected => cfg!(windows),
+        // What Wine says of such a stream.
+        ErrorKind::NotConnected => testkit::on_wine(),
         _ => false,
     };
     assert!(seen.iter().all(over), "{seen:?}");

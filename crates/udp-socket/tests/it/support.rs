@@ -10,12 +10,16 @@ use udp_socket::UdpSocket;
 /// The token of the socket under test.
 pub(crate) const SOCKET: Token = Token(7);
 
-/// Whether a socket hears that nobody got its datagram. Windows tells who receives
-/// (`ConnectionReset`); Wine, which stands in for it here, tells nobody.
-pub(crate) const HEARS_REFUSALS: bool = cfg!(unix);
-
-/// Whether an address that no machine has is refused. Wine takes any, and sends from its own.
-pub(crate) const KNOWS_ITS_ADDRESSES: bool = cfg!(unix);
+/// What a socket hears when nobody got its datagram. Wine tells it nothing.
+pub(crate) fn refusal() -> Option<io::ErrorKind> {
+    if testkit::on_wine() {
+        None
+    } else if cfg!(windows) {
+        Some(io::ErrorKind::ConnectionReset)
+    } else {
+        Some(io::ErrorKind::ConnectionRefused)
+    }
+}
 
 /// A socket on IPv4 loopback, and its address.
 #[track_caller]
