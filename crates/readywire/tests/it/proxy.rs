@@ -1,6 +1,6 @@
 //! The example `proxy` as a process, between this one and servers of its own.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use selector::Backend;
@@ -189,13 +189,21 @@ fn a_reset_is_passed_on(backend: Backend) {
     let behind = Behind::new(backend);
     let (client, mut server) = behind.pair();
     testkit::reset(client);
-    let error = server.read(&mut [0]).expect_err("a reset");
-    assert!(is_reset(&error), "{error}");
+    expect_reset(server.read(&mut [0]), 0);
 
     let (mut client, server) = behind.pair();
     testkit::reset(server);
-    let error = client.read(&mut [0]).expect_err("a reset");
-    assert!(is_reset(&error), "{error}");
+    expect_reset(client.read(&mut [0]), 0);
+}
+
+/// Expects a read to end by a reset. Wine takes the error out of the socket for itself, and leaves
+/// the end to whoever reads, after what came before.
+#[track_caller]
+fn expect_reset(read: io::Result<usize>, before: usize) {
+    match read {
+        Err(error) => assert!(is_reset(&error), "{error}"),
+        Ok(count) => assert!(testkit::on_wine() && count == before, "{count} bytes"),
+    }
 }
 
 fn a_reset_is_passed_on_though_the_other_side_does_not_read(backend: Backend) {
@@ -205,8 +213,8 @@ fn a_reset_is_passed_on_though_the_other_side_does_not_read(backend: Backend) {
     testkit::reset(client);
     // The server is told, and gets what had come that far.
     let mut data = Vec::new();
-    let error = server.read_to_end(&mut data).expect_err("a reset");
-    assert!(is_reset(&error), "{error}");
+    let read = server.read_to_end(&mut data);
+    expect_reset(read, data.len());
     assert!(data.len() < sent, "{} of {sent}", data.len());
 }
 
