@@ -22,6 +22,9 @@ const WINDOWS: Target = Target {
 
 /// Run the tests as Windows programs under Wine
 ///
+/// Of every package that users depend on; those of what Unix alone has are empty there. The tests of
+/// readywire run the examples, echo among them, as processes.
+///
 /// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, gcc-mingw-w64-x86-64-win32
 /// and wine64 (installed where they lack), and about 1 GB in the user's cache folder.
 #[derive(Args)]
