@@ -90,7 +90,7 @@ impl Sanitize {
         let cargo = sysroot
             .apply(toolchain.cargo(sh)?, sanitizer.rustflags())?
             .env("RUSTC_BOOTSTRAP", "1")
-            .args(["test", "--tests", "--target", TARGET]);
+            .args(["test", "--no-fail-fast", "--target", TARGET]);
         let packages = workspace::published_unless(sh, &self.packages)?;
         suite::run(cargo.args(cross::select(&packages)))
     }

@@ -11,13 +11,13 @@ fn the_first_program_runs() -> Result<(), Box<dyn Error>> {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
         listener => Some(listener?),
     };
-    let events = program()?;
+    let (events, _stream) = program()?;
     let writable: Vec<_> = events.iter().map(|event| event.is_writable()).collect();
     assert_eq!(writable, [true]);
     Ok(())
 }
 
-fn program() -> Result<readywire::Events, Box<dyn Error>> {
+fn program() -> Result<(readywire::Events, readywire::net::TcpStream), Box<dyn Error>> {
     use readywire::net::TcpStream;
     use readywire::{Events, Poll, PollOpt, Ready, Token};
     use std::time::Duration;
@@ -29,6 +29,5 @@ fn program() -> Result<readywire::Events, Box<dyn Error>> {
     poll.poll(&mut events, Some(Duration::from_millis(100)))?;
 
     // Beyond the program: the stream is kept, for its event to be read.
-    std::mem::forget(stream);
-    Ok(events)
+    Ok((events, stream))
 }

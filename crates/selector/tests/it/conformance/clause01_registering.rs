@@ -346,8 +346,16 @@ fn pointers_to_sources_are_sources(backend: Backend) {
         events: &mut Events,
         wrap: impl FnOnce(IoSource<std::net::TcpStream>) -> E,
     ) {
-        let (stream, mut peer) = tcp_pair();
-        let source = wrap(IoSource::new(stream));
+        let (stream, peer) = tcp_pair();
+        with(poll, events, wrap(IoSource::new(stream)), peer);
+    }
+    #[track_caller]
+    fn with<E: Evented>(
+        poll: &Poll,
+        events: &mut Events,
+        source: E,
+        mut peer: std::net::TcpStream,
+    ) {
         poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
             .unwrap();
         poll.reregister(&source, Token(2), Ready::READABLE, PollOpt::LEVEL)
@@ -369,9 +377,9 @@ fn pointers_to_sources_are_sources(backend: Backend) {
         &mut events,
         |source| -> Arc<dyn Evented + Send + Sync> { Arc::new(source) },
     );
-    check(&poll, &mut events, |source| -> &'static mut IoSource<_> {
-        Box::leak(Box::new(source))
-    });
+    let (stream, peer) = tcp_pair();
+    let mut source = IoSource::new(stream);
+    with::<&mut IoSource<_>>(&poll, &mut events, &mut source, peer);
 }
 
 fn a_sleeping_poller_hears_of_a_source_registered_meanwhile(backend: Backend) {
@@ -569,9 +577,10 @@ mod descriptors {
             const MEMORY: libc::c_int = libc::RLIMIT_DATA;
             #[cfg(not(target_os = "openbsd"))]
             use libc::RLIMIT_AS as MEMORY;
+            let room = mapped() + (4 << 30);
             let limit = libc::rlimit {
-                rlim_cur: 4 << 30,
-                rlim_max: 4 << 30,
+                rlim_cur: room,
+                rlim_max: room,
             };
             // SAFETY: the structure is whole and outlives the call.
             assert_eq!(unsafe { libc::setrlimit(MEMORY, &limit) }, 0);
@@ -580,6 +589,16 @@ mod descriptors {
                 expect_bad(&poll, fd);
             }
         });
+    }
+
+    /// The bytes mapped so far, where the system tells: a sanitizer maps many terabytes at once.
+    fn mapped() -> libc::rlim_t {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        kibibytes.map_or(0, |text| {
+            text.parse::<libc::rlim_t>().expect("a number") << 10
+        })
     }
 
     /// `epoll_ctl` refuses what cannot be waited for, also under libkqueue; elsewhere it is ready
