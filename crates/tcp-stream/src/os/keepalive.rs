@@ -10,7 +10,8 @@ use crate::TcpStream;
 /// ```
 /// use std::time::Duration;
 ///
-/// # #[cfg(not(target_os = "openbsd"))] {
+/// # #[cfg(all(unix, not(target_os = "openbsd")))] // Wine lacks it.
+/// # {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
