@@ -296,7 +296,7 @@ impl Inner {
             let key = entry.publish(token, meta);
             let registered = self.selector.register(source, key, interest, driven, true);
             if registered.is_err() {
-                self.end(entry, key);
+                self.end(entry);
             }
             return registered.map(|()| key);
         }
@@ -322,7 +322,7 @@ impl Inner {
         if let Err(error) = self.selector.reregister(source, key, interest, driven) {
             // The first error says what is wrong; the source is as unregistered as can be.
             let _second = self.selector.deregister(source, key).is_err();
-            self.end(entry, key);
+            self.end(entry);
             return Err(error);
         }
         Ok(key)
@@ -354,8 +354,7 @@ impl Inner {
         let stands = error.kind() != io::ErrorKind::NotFound
             && self.restore(&entry, source, old_token, old, expected);
         if !stands {
-            let key = entry.next_key();
-            self.end(entry, key);
+            self.end(entry);
         }
         Err(not_found(error))
     }
@@ -408,7 +407,7 @@ impl Inner {
         let entry = self.table.lock(index);
         let (key, ..) = standing(&entry, expected)?;
         let ended = self.selector.deregister(source, key);
-        self.end(entry, key);
+        self.end(entry);
         ended.map_err(not_found)
     }
 
@@ -423,7 +422,7 @@ impl Inner {
         let entry = self.table.lock(key.index);
         if entry.current().is_some_and(|(current, ..)| current == key) {
             self.selector.forget(source, key);
-            self.end(entry, key);
+            self.end(entry);
         }
     }
 
@@ -448,10 +447,11 @@ impl Inner {
             .ok_or_else(|| RegistrationError::NotRegistered.into())
     }
 
-    fn end(&self, entry: Entry<'_>, key: Key) {
+    fn end(&self, entry: Entry<'_>) {
+        let index = entry.index;
         entry.retire();
         drop(entry);
-        self.table.take_back(key.index);
+        self.table.take_back(index);
     }
 
     pub(crate) fn check(&self, interest: Ready, opts: PollOpt) -> io::Result<()> {

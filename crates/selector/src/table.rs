@@ -314,7 +314,7 @@ impl fmt::Debug for Registered {
 /// A slot, locked for a change.
 pub(crate) struct Entry<'a> {
     slot: &'a Slot,
-    index: Index,
+    pub(crate) index: Index,
     ends: &'a AtomicUsize,
     _shard: MutexGuard<'a, ()>,
 }
