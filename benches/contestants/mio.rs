@@ -3,10 +3,13 @@
 use std::io;
 use std::net::{self, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
-use benches::EventLoop;
+use benches::{Event, EventLoop};
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 pub(crate) struct Mio {
     poll: Poll,
@@ -18,6 +21,7 @@ impl EventLoop for Mio {
     type Stream = TcpStream;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<Waker>;
+    type Registrar = Registry;
 
     fn new(capacity: usize) -> io::Result<Mio> {
         Ok(Mio {
@@ -39,12 +43,27 @@ impl EventLoop for Mio {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(stream, Token(token), both)
+        self.poll.registry().register(stream, Token(token), BOTH)
+    }
+
+    fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        self.poll.registry().reregister(stream, Token(token), BOTH)
     }
 
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.registry().deregister(stream)
+    }
+
+    fn registrar(&mut self) -> io::Result<Registry> {
+        self.poll.registry().try_clone()
+    }
+
+    fn register_from(registrar: &Registry, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        registrar.register(stream, Token(token), BOTH)
+    }
+
+    fn deregister_from(registrar: &Registry, stream: &mut TcpStream) -> io::Result<()> {
+        registrar.deregister(stream)
     }
 
     /// mio 1 has edges alone: the level goes into its epoll by hand.
@@ -74,10 +93,15 @@ impl EventLoop for Mio {
         waker.wake()
     }
 
-    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
-        self.poll.poll(&mut self.events, None)?;
+    #[inline]
+    fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
+        self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
-            handle(event.token().0);
+            handle(Event {
+                token: event.token().0,
+                readable: event.is_readable(),
+                writable: event.is_writable(),
+            });
         }
         Ok(())
     }

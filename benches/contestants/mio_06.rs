@@ -4,14 +4,15 @@ use std::io;
 use std::net::{self, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
-use benches::EventLoop;
+use benches::{Event, EventLoop};
 use mio_06::net::TcpStream;
 use mio_06::unix::EventedFd;
 use mio_06::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
 pub(crate) struct Mio06 {
-    poll: Poll,
+    poll: Arc<Poll>,
     events: Events,
     registrations: Vec<Registration>,
 }
@@ -21,10 +22,11 @@ impl EventLoop for Mio06 {
     type Stream = TcpStream;
     type Source = Arc<UdpSocket>;
     type Waker = SetReadiness;
+    type Registrar = Arc<Poll>;
 
     fn new(capacity: usize) -> io::Result<Mio06> {
         Ok(Mio06 {
-            poll: Poll::new()?,
+            poll: Arc::new(Poll::new()?),
             events: Events::with_capacity(capacity),
             registrations: Vec::new(),
         })
@@ -43,13 +45,34 @@ impl EventLoop for Mio06 {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        Mio06::register_from(&self.poll, stream, token)
+    }
+
+    fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         let both = Ready::readable() | Ready::writable();
         self.poll
-            .register(stream, Token(token), both, PollOpt::edge())
+            .reregister(stream, Token(token), both, PollOpt::edge())
     }
 
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.deregister(stream)
+    }
+
+    fn registrar(&mut self) -> io::Result<Arc<Poll>> {
+        Ok(Arc::clone(&self.poll))
+    }
+
+    fn register_from(
+        registrar: &Arc<Poll>,
+        stream: &mut TcpStream,
+        token: usize,
+    ) -> io::Result<()> {
+        let both = Ready::readable() | Ready::writable();
+        registrar.register(stream, Token(token), both, PollOpt::edge())
+    }
+
+    fn deregister_from(registrar: &Arc<Poll>, stream: &mut TcpStream) -> io::Result<()> {
+        registrar.deregister(stream)
     }
 
     fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
@@ -74,10 +97,15 @@ impl EventLoop for Mio06 {
         waker.set_readiness(Ready::readable())
     }
 
-    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
-        self.poll.poll(&mut self.events, None)?;
+    #[inline]
+    fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
+        self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
-            handle(event.token().0);
+            handle(Event {
+                token: event.token().0,
+                readable: event.readiness().is_readable(),
+                writable: event.readiness().is_writable(),
+            });
         }
         Ok(())
     }

@@ -35,6 +35,14 @@ macro_rules! each {
 }
 pub(crate) use each;
 
+/// Lets this process have as many descriptors as it may, rather than the usual 1,024; returns how many.
+pub(crate) fn raise_descriptor_limit() -> u64 {
+    #[cfg(target_os = "linux")]
+    return raw::raise_descriptor_limit().expect("raise the limit of descriptors");
+    #[cfg(not(target_os = "linux"))]
+    return 1024;
+}
+
 /// Starts a non-blocking connect, for loops that have no streams of their own.
 fn connect(address: std::net::SocketAddr) -> std::io::Result<std::net::TcpStream> {
     use socket2::{Domain, Socket, Type};

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
-use benches::EventLoop;
-use polling::{Event, Events, PollMode, Poller};
+use benches::{Event, EventLoop};
+use polling::{Event as Interest, Events, PollMode, Poller};
 
 pub(crate) struct Polling {
     poller: Arc<Poller>,
@@ -18,6 +19,7 @@ impl EventLoop for Polling {
     type Stream = TcpStream;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<Poller>;
+    type Registrar = Arc<Poller>;
 
     fn new(capacity: usize) -> io::Result<Polling> {
         let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
@@ -40,20 +42,41 @@ impl EventLoop for Polling {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
-        let (event, mode) = (Event::all(token), PollMode::Edge);
-        // SAFETY: the benchmarks deregister a stream before they drop it, or drop both together
-        // with nothing polled any more.
-        unsafe { self.poller.add_with_mode(&*stream, event, mode) }
+        Polling::register_from(&self.poller, stream, token)
+    }
+
+    fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        self.poller
+            .modify_with_mode(&*stream, Interest::all(token), PollMode::Edge)
     }
 
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poller.delete(&*stream)
     }
 
+    fn registrar(&mut self) -> io::Result<Arc<Poller>> {
+        Ok(Arc::clone(&self.poller))
+    }
+
+    fn register_from(
+        registrar: &Arc<Poller>,
+        stream: &mut TcpStream,
+        token: usize,
+    ) -> io::Result<()> {
+        let (interest, mode) = (Interest::all(token), PollMode::Edge);
+        // SAFETY: the benchmarks deregister a stream before they drop it, or drop both together
+        // with nothing polled any more.
+        unsafe { registrar.add_with_mode(&*stream, interest, mode) }
+    }
+
+    fn deregister_from(registrar: &Arc<Poller>, stream: &mut TcpStream) -> io::Result<()> {
+        registrar.delete(&*stream)
+    }
+
     fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
-        let (event, mode) = (Event::readable(token), PollMode::Level);
-        // SAFETY: as in `register`.
-        unsafe { self.poller.add_with_mode(&**source, event, mode) }.map(|()| true)
+        let (interest, mode) = (Interest::readable(token), PollMode::Level);
+        // SAFETY: as in `register_from`.
+        unsafe { self.poller.add_with_mode(&**source, interest, mode) }.map(|()| true)
     }
 
     fn waker(&mut self, _token: usize) -> io::Result<Arc<Poller>> {
@@ -64,11 +87,16 @@ impl EventLoop for Polling {
         waker.notify()
     }
 
-    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
+    #[inline]
+    fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
         self.events.clear();
-        self.poller.wait(&mut self.events, None)?;
+        self.poller.wait(&mut self.events, timeout)?;
         for event in self.events.iter() {
-            handle(event.key);
+            handle(Event {
+                token: event.key,
+                readable: event.readable,
+                writable: event.writable,
+            });
         }
         Ok(())
     }

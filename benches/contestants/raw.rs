@@ -4,27 +4,50 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
-use benches::EventLoop;
+use benches::{Event, EventLoop};
+
+const BOTH: i32 = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
 
 pub(crate) struct Raw {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     events: Vec<libc::epoll_event>,
     wakers: Vec<Arc<OwnedFd>>,
 }
 
 /// Has `epoll` watch a descriptor.
 pub(crate) fn add(epoll: RawFd, fd: RawFd, events: i32, token: usize) -> io::Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, fd, events, token)
+}
+
+/// Has `epoll` no longer watch a descriptor.
+fn delete(epoll: RawFd, fd: RawFd) -> io::Result<()> {
+    control(epoll, libc::EPOLL_CTL_DEL, fd, 0, 0)
+}
+
+fn control(epoll: RawFd, operation: i32, fd: RawFd, events: i32, token: usize) -> io::Result<()> {
     let mut event = libc::epoll_event {
         events: events.cast_unsigned(),
         u64: token as u64,
     };
     // SAFETY: the pointer is to an event that lives throughout the call.
-    check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) }).map(drop)
+    check(unsafe { libc::epoll_ctl(epoll, operation, fd, &raw mut event) }).map(drop)
 }
 
-/// Lets this process have as many descriptors as it may, rather than the usual 1,024.
-pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
+/// Lets this process have as many descriptors as the system allows; returns how many that are.
+pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open")?;
+    let most = most.trim().parse().map_err(io::Error::other)?;
+    let unlimited = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
+    // SAFETY: the pointer is to a limit that may be read.
+    if check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const unlimited) }).is_ok() {
+        return Ok(most);
+    }
+    // Only the superuser may have more than was given to this process.
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -33,7 +56,8 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: the pointer is to a limit that may be read.
-    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }).map(drop)
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    Ok(limit.rlim_cur)
 }
 
 fn check(result: i32) -> io::Result<i32> {
@@ -48,6 +72,7 @@ impl EventLoop for Raw {
     type Stream = TcpStream;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<OwnedFd>;
+    type Registrar = Arc<OwnedFd>;
 
     fn new(capacity: usize) -> io::Result<Raw> {
         // SAFETY: the call takes no pointer.
@@ -55,7 +80,7 @@ impl EventLoop for Raw {
         // SAFETY: the descriptor has just been made, nobody else owns it.
         let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
         Ok(Raw {
-            epoll,
+            epoll: Arc::new(epoll),
             events: Vec::with_capacity(capacity),
             wakers: Vec::new(),
         })
@@ -74,15 +99,32 @@ impl EventLoop for Raw {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
-        let both = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        add(self.epoll.as_raw_fd(), stream.as_raw_fd(), both, token)
+        add(self.epoll.as_raw_fd(), stream.as_raw_fd(), BOTH, token)
+    }
+
+    fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        let (epoll, fd) = (self.epoll.as_raw_fd(), stream.as_raw_fd());
+        control(epoll, libc::EPOLL_CTL_MOD, fd, BOTH, token)
     }
 
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
-        let (epoll, fd) = (self.epoll.as_raw_fd(), stream.as_raw_fd());
-        let no_event = std::ptr::null_mut();
-        // SAFETY: for EPOLL_CTL_DEL the system reads no event.
-        check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, no_event) }).map(drop)
+        delete(self.epoll.as_raw_fd(), stream.as_raw_fd())
+    }
+
+    fn registrar(&mut self) -> io::Result<Arc<OwnedFd>> {
+        Ok(Arc::clone(&self.epoll))
+    }
+
+    fn register_from(
+        registrar: &Arc<OwnedFd>,
+        stream: &mut TcpStream,
+        token: usize,
+    ) -> io::Result<()> {
+        add(registrar.as_raw_fd(), stream.as_raw_fd(), BOTH, token)
+    }
+
+    fn deregister_from(registrar: &Arc<OwnedFd>, stream: &mut TcpStream) -> io::Result<()> {
+        delete(registrar.as_raw_fd(), stream.as_raw_fd())
     }
 
     fn register_level(&mut self, source: &mut Arc<UdpSocket>, token: usize) -> io::Result<bool> {
@@ -112,17 +154,54 @@ impl EventLoop for Raw {
         Ok(())
     }
 
-    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
+    #[inline]
+    fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
+        let epoll = self.epoll.as_raw_fd();
         let room = self.events.capacity() as i32;
         let events = self.events.as_mut_ptr();
-        // SAFETY: the vector has room for so many events, and is not touched meanwhile.
-        let count = check(unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events, room, -1) })?;
+        let count = match timeout {
+            // SAFETY: the vector has room for so many events, and is not touched meanwhile.
+            None => check(unsafe { libc::epoll_wait(epoll, events, room, -1) })?,
+            Some(timeout) => {
+                let timeout = Timespec {
+                    seconds: timeout.as_secs() as i64,
+                    nanoseconds: i64::from(timeout.subsec_nanos()),
+                };
+                // SAFETY: as above; the timeout is of the kernel's layout and outlives the call;
+                // without a signal mask its size is not looked at.
+                let count = unsafe {
+                    libc::syscall(
+                        libc::SYS_epoll_pwait2,
+                        epoll,
+                        events,
+                        room,
+                        &raw const timeout,
+                        std::ptr::null::<libc::sigset_t>(),
+                        0usize,
+                    )
+                };
+                check(count as i32)?
+            }
+        };
         // SAFETY: the system has filled in so many.
         unsafe { self.events.set_len(count as usize) };
         for event in &self.events {
-            handle(event.u64 as usize);
+            let flags = event.events.cast_signed();
+            let either = libc::EPOLLHUP | libc::EPOLLERR;
+            handle(Event {
+                token: event.u64 as usize,
+                readable: flags & (libc::EPOLLIN | either) != 0,
+                writable: flags & (libc::EPOLLOUT | either) != 0,
+            });
         }
         self.events.clear();
         Ok(())
     }
+}
+
+/// The kernel's own structure, whose fields are 64 bits wide on every architecture.
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
 }

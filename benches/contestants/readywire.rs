@@ -3,13 +3,16 @@
 use std::io;
 use std::net::{self, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
-use benches::EventLoop;
+use benches::{Event, EventLoop};
 use readywire::net::TcpStream;
 use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
 
+const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
+
 pub(crate) struct Readywire {
-    poll: Poll,
+    poll: Arc<Poll>,
     events: Events,
 }
 
@@ -18,10 +21,11 @@ impl EventLoop for Readywire {
     type Stream = TcpStream;
     type Source = IoSource<Arc<UdpSocket>>;
     type Waker = Waker;
+    type Registrar = Arc<Poll>;
 
     fn new(capacity: usize) -> io::Result<Readywire> {
         Ok(Readywire {
-            poll: Poll::new()?,
+            poll: Arc::new(Poll::new()?),
             events: Events::with_capacity(capacity),
         })
     }
@@ -39,17 +43,37 @@ impl EventLoop for Readywire {
     }
 
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
-        let both = Ready::READABLE | Ready::WRITABLE;
         self.poll
-            .register(stream, Token(token), both, PollOpt::edge())
+            .register(stream, Token(token), BOTH, PollOpt::EDGE)
+    }
+
+    fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
+        self.poll
+            .reregister(stream, Token(token), BOTH, PollOpt::EDGE)
     }
 
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.deregister(stream)
     }
 
+    fn registrar(&mut self) -> io::Result<Arc<Poll>> {
+        Ok(Arc::clone(&self.poll))
+    }
+
+    fn register_from(
+        registrar: &Arc<Poll>,
+        stream: &mut TcpStream,
+        token: usize,
+    ) -> io::Result<()> {
+        registrar.register(stream, Token(token), BOTH, PollOpt::EDGE)
+    }
+
+    fn deregister_from(registrar: &Arc<Poll>, stream: &mut TcpStream) -> io::Result<()> {
+        registrar.deregister(stream)
+    }
+
     fn register_level(&mut self, source: &mut Self::Source, token: usize) -> io::Result<bool> {
-        let level = PollOpt::level();
+        let level = PollOpt::LEVEL;
         let registered = self
             .poll
             .register(source, Token(token), Ready::READABLE, level);
@@ -64,10 +88,15 @@ impl EventLoop for Readywire {
         waker.wake()
     }
 
-    fn poll(&mut self, mut handle: impl FnMut(usize)) -> io::Result<()> {
-        self.poll.poll(&mut self.events, None)?;
+    #[inline]
+    fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
+        self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {
-            handle(event.token().0);
+            handle(Event {
+                token: event.token().0,
+                readable: event.is_readable(),
+                writable: event.is_writable(),
+            });
         }
         Ok(())
     }

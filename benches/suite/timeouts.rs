@@ -1,0 +1,5 @@
+//! To come.
+
+use super::Group;
+
+pub(super) fn cases(_: &mut Group<'_>) {}
