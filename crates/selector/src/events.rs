@@ -29,22 +29,13 @@ use crate::table::{Key, Table};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Events {
-    batch: Vec<Found>,
+    /// The events as the backend and the queue wrote them: each is looked up as it is handed out,
+    /// which tells at once what it stands for and whether it still does.
+    pub(crate) raw: Vec<RawEvent>,
     capacity: usize,
     /// The `Poll` that filled the batch.
     filler: Option<Filler>,
-    /// What [`Table::ends`] was before the batch was looked up.
-    ends: usize,
-    /// Where the backend writes.
-    pub(crate) raw: Vec<RawEvent>,
     pub(crate) scratch: Scratch,
-}
-
-/// An event as it was found at the poll.
-#[derive(Clone, Copy)]
-struct Found {
-    key: Key,
-    event: Event,
 }
 
 /// What a batch keeps of the `Poll` that filled it.
@@ -67,11 +58,9 @@ impl Events {
     pub fn with_capacity(capacity: usize) -> Events {
         let capacity = capacity.max(1);
         Events {
-            batch: Vec::with_capacity(capacity),
+            raw: Vec::with_capacity(capacity),
             capacity,
             filler: None,
-            ends: 0,
-            raw: Vec::with_capacity(capacity),
             scratch: Scratch::default(),
         }
     }
@@ -81,39 +70,40 @@ impl Events {
         self.capacity
     }
 
-    /// Returns how many events the last poll returned.
+    /// Returns how many events the last poll returned: at most so many are handed out.
     pub fn len(&self) -> usize {
-        self.batch.len()
+        self.raw.len()
     }
 
     /// Tells whether the last poll returned no event.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.raw.is_empty()
     }
 
     /// Returns the event at `index`, unless its registration has ended since the poll, or there is
     /// none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
-        self.hand_out(self.batch.get(index)?)
+        let raw = self.raw.get(index)?;
+        self.filler.as_ref()?.table.hand_out(raw)
     }
 
     /// Returns an iterator over the events.
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            events: self,
-            batch: self.batch.iter(),
+            table: self.filler.as_ref().map(|filler| &*filler.table),
+            batch: self.raw.iter(),
         }
     }
 
     /// Drops all events of the batch.
     pub fn clear(&mut self) {
-        self.batch.clear();
+        self.raw.clear();
     }
 
     /// Empties the batch for a poll on `table`.
     #[inline]
     pub(crate) fn begin(&mut self, table: &Arc<Table>) {
-        self.batch.clear();
+        self.raw.clear();
         let filled_by = self.filler.as_ref().map(|filler| &filler.table);
         if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, table)) {
             self.filler = Some(Filler {
@@ -127,47 +117,60 @@ impl Events {
     #[inline]
     pub(crate) fn count(&self) {
         if let Some(filler) = &self.filler {
-            filler.tally.add_poll(self.batch.len());
+            filler.tally.add_poll(self.raw.len());
         }
     }
 
-    /// Looks up what the backend or the queue wrote, and leaves out what belongs to no
-    /// registration.
+    /// Sees to it that a batch which is not empty has an event to hand out: then the poll is done.
+    ///
+    /// Nearly always the first event is one, and what else there is in the batch is looked up once,
+    /// when it is handed out. `woken` tells that the backend's own wake may be among the events.
     #[inline]
-    pub(crate) fn take_in(&mut self, table: &Table) {
-        if self.batch.is_empty() {
-            self.ends = table.ends();
-        }
-        for raw in &self.raw {
-            let key = raw.key();
-            match table.resolve(key) {
-                Some((token, reported)) => self.batch.push(Found {
-                    key,
-                    event: Event::new(raw.readiness() & reported, token),
-                }),
-                None if key == Key::WAKE => {}
-                None => table.counters.stale.add(1),
+    pub(crate) fn settle(&mut self, table: &Table, woken: bool) {
+        if let Some(first) = self.raw.first() {
+            if woken || !table.is_live(first.key()) {
+                self.weed(table);
             }
         }
-        self.raw.clear();
+    }
+
+    /// Leaves out all that belongs to no registration.
+    #[cold]
+    fn weed(&mut self, table: &Table) {
+        self.raw.retain(|raw| {
+            let live = table.is_live(raw.key());
+            if !live {
+                table.count_stale(raw.key());
+            }
+            live
+        });
+    }
+}
+
+impl Table {
+    /// Returns an event if its registration still stands, and counts one that does not.
+    #[inline]
+    fn hand_out(&self, raw: &RawEvent) -> Option<Event> {
+        let event = self.event(raw);
+        if event.is_none() {
+            self.count_stale(raw.key());
+        }
+        event
     }
 
     /// Returns an event if its registration still stands.
     #[inline]
-    fn live(&self, found: &Found) -> Option<Event> {
-        let table = &self.filler.as_ref()?.table;
-        let live = table.ends() == self.ends || table.is_live(found.key);
-        live.then_some(found.event)
+    fn event(&self, raw: &RawEvent) -> Option<Event> {
+        let (token, reported) = self.resolve(raw.key())?;
+        Some(Event::new(raw.readiness() & reported, token))
     }
 
-    /// Does as [`live`](Events::live) to hand the event out, and counts one that is not.
-    #[inline]
-    fn hand_out(&self, found: &Found) -> Option<Event> {
-        let event = self.live(found);
-        if let (None, Some(filler)) = (event, &self.filler) {
-            filler.table.counters.stale.add(1);
+    #[cold]
+    fn count_stale(&self, key: Key) {
+        // The backend's own wake was never anybody's registration.
+        if key != Key::WAKE {
+            self.counters.stale.add(1);
         }
-        event
     }
 }
 
@@ -201,8 +204,8 @@ impl IntoIterator for Events {
 /// An iterator over the events of a batch, made by [`Events::iter`].
 #[derive(Clone)]
 pub struct Iter<'a> {
-    events: &'a Events,
-    batch: std::slice::Iter<'a, Found>,
+    table: Option<&'a Table>,
+    batch: std::slice::Iter<'a, RawEvent>,
 }
 
 impl Iterator for Iter<'_> {
@@ -210,9 +213,8 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        self.batch
-            .by_ref()
-            .find_map(|found| self.events.hand_out(found))
+        let table = self.table?;
+        self.batch.find_map(|raw| table.hand_out(raw))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -224,10 +226,8 @@ impl FusedIterator for Iter<'_> {}
 
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let events = self
-            .batch
-            .clone()
-            .filter_map(|found| self.events.live(found));
+        let batch = self.batch.clone();
+        let events = batch.filter_map(|raw| self.table?.event(raw));
         f.debug_list().entries(events).finish()
     }
 }

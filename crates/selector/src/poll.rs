@@ -193,7 +193,8 @@ impl Poll {
     }
 
     /// Waits until a source is ready or `timeout` has passed, and returns how many events it put
-    /// into `events`, in place of those from before.
+    /// into `events`, in place of those from before. Reading them may yield fewer, see [`Events`],
+    /// but at the return at least one was there to be read.
     ///
     /// `None` waits for ever, zero looks and returns at once; any other timeout never ends early
     /// without an event. A signal does not end the wait.
@@ -547,8 +548,9 @@ impl Inner {
             } else {
                 timeout
             };
-            let result = self.wait(events, events.capacity(), timeout);
-            self.sleep.leave();
+            let result = self.wait(events, timeout);
+            let woken = self.sleep.leave();
+            events.settle(&self.table, woken);
             self.drain(events, events.capacity());
             return result;
         }
@@ -563,9 +565,10 @@ impl Inner {
         let drained = events.len();
         let mut result = Ok(());
         if drained < events.capacity() {
-            result = self.wait(events, events.capacity(), Some(Duration::ZERO));
+            result = self.wait(events, Some(Duration::ZERO));
         }
         let passed = self.sleep.pass();
+        events.settle(&self.table, passed);
         if drained == 0 {
             self.drain(events, events.capacity());
         } else if passed {
@@ -576,28 +579,31 @@ impl Inner {
         result
     }
 
-    /// Lets the backend fill `events` up to `limit`.
+    /// Lets the backend fill what room there is.
     #[inline]
-    fn wait(&self, events: &mut Events, limit: usize, timeout: Option<Duration>) -> io::Result<()> {
-        let room = limit - events.len();
+    fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let room = events.capacity() - events.len();
         let (raw, scratch) = (&mut events.raw, &mut events.scratch);
-        let result = self.selector.wait(raw, room, scratch, timeout);
-        events.take_in(&self.table);
-        result
+        self.selector.wait(raw, room, scratch, timeout)
     }
 
     /// Fills `events` up to `limit` from the queue.
     #[inline]
     fn drain(&self, events: &mut Events, limit: usize) {
-        let room = limit - events.len();
-        if room > 0 && !self.queue.is_empty() {
+        if !self.queue.is_empty() {
+            self.drain_queued(events, limit);
+        }
+    }
+
+    fn drain_queued(&self, events: &mut Events, limit: usize) {
+        let room = limit.saturating_sub(events.len());
+        if room > 0 {
             self.queue.drain(room, |node, requests| {
                 self.table.counters.wakes_elided.add(requests - 1);
                 let event = User::take(&self.queue, node);
                 events.raw.extend(event);
                 event.is_some()
             });
-            events.take_in(&self.table);
         }
         // What is left is for another poller, if one sleeps.
         self.pass_on();

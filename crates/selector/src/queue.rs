@@ -220,19 +220,14 @@ impl Sleep {
         between_sequential();
     }
 
-    /// Ends what [`enter`](Sleep::enter) began; the caller must drain the queue afterwards.
+    /// Ends what [`enter`](Sleep::enter) began, and tells whether somebody was being woken; the
+    /// caller must drain the queue afterwards.
     #[inline]
-    pub(crate) fn leave(&self) {
-        let mut state = self.state.load(Ordering::Relaxed);
-        while let Err(now) = self.state.compare_exchange_weak(
-            state,
-            (state - Sleep::SLEEPER) & !Sleep::WAKING,
-            Ordering::SeqCst,
-            Ordering::Relaxed,
-        ) {
-            state = now;
-        }
+    pub(crate) fn leave(&self) -> bool {
+        let before = self.state.fetch_sub(Sleep::SLEEPER, Ordering::SeqCst);
         between_sequential();
+        // A second step, but only after a wake.
+        before & Sleep::WAKING != 0 && self.pass()
     }
 
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.

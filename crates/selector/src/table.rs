@@ -64,6 +64,11 @@ impl Index {
         (self.0 & !Index::GIVEN) as usize
     }
 
+    /// The number of a registration without a descriptor.
+    fn given(self) -> u32 {
+        self.0 & !Index::GIVEN
+    }
+
     fn descriptor(self) -> Option<u32> {
         (self.0 & Index::GIVEN == 0).then_some(self.0)
     }
@@ -123,49 +128,84 @@ pub(crate) fn reported(interest: Ready) -> Ready {
     reported
 }
 
-/// Slots by index, in blocks that double, so that none ever moves.
-#[derive(Default)]
-struct Slots {
-    blocks: [OnceLock<Box<[Slot]>>; Slots::BLOCKS],
+/// As many slots as a page of memory holds.
+type Block = [Slot; BLOCK as usize];
+
+const BLOCK: u32 = 256;
+
+/// Where a block is, once one of its slots was needed.
+type Cell = OnceLock<Box<Block>>;
+
+fn make_block() -> Box<Block> {
+    Box::new(std::array::from_fn(|_| Slot::default()))
 }
 
-impl Slots {
-    const FIRST: u32 = 64;
-    const BLOCKS: usize = (31 - Slots::FIRST.ilog2() + 1) as usize;
+/// The blocks of the lowest indices, one step away: those of 65,536 descriptors.
+struct Near(Box<[Cell; Near::LEN as usize]>);
 
-    #[inline]
-    fn place(index: u32) -> (usize, usize) {
-        let shifted = index + Slots::FIRST;
-        let block = shifted.ilog2();
+impl Near {
+    const LEN: u32 = 256;
+}
+
+impl Default for Near {
+    fn default() -> Near {
+        Near(Box::new(std::array::from_fn(|_| Cell::new())))
+    }
+}
+
+/// Blocks by number, any number of them, in tiers that double, so that none ever moves.
+#[derive(Default)]
+struct Far {
+    tiers: [OnceLock<Box<[Cell]>>; Far::TIERS],
+}
+
+impl Far {
+    const FIRST: u32 = 64;
+    const TIERS: usize = (31 - BLOCK.ilog2() - Far::FIRST.ilog2() + 1) as usize;
+
+    /// The tier of a block, and its place there.
+    fn place(block: u32) -> (usize, usize) {
+        let shifted = block + Far::FIRST;
+        let tier = shifted.ilog2();
         (
-            (block - Slots::FIRST.ilog2()) as usize,
-            (shifted - (1 << block)) as usize,
+            (tier - Far::FIRST.ilog2()) as usize,
+            (shifted - (1 << tier)) as usize,
         )
     }
 
-    #[inline]
-    fn get(&self, index: u32) -> Option<&Slot> {
-        let (block, offset) = Slots::place(index);
-        self.blocks.get(block)?.get()?.get(offset)
+    #[inline(never)]
+    fn get(&self, block: u32) -> Option<&Block> {
+        let (tier, at) = Far::place(block);
+        let block = self.tiers.get(tier)?.get()?.get(at)?.get()?;
+        Some(block)
     }
 
-    fn get_or_make(&self, index: u32) -> &Slot {
-        let (block, offset) = Slots::place(index);
-        let slots = self.blocks[block].get_or_init(|| {
-            let len = (Slots::FIRST as usize) << block;
-            (0..len).map(|_| Slot::default()).collect()
+    fn get_or_make(&self, block: u32) -> &Block {
+        let (tier, at) = Far::place(block);
+        let cells = self.tiers[tier].get_or_init(|| {
+            let len = Far::FIRST << tier;
+            (0..len).map(|_| Cell::new()).collect()
         });
-        &slots[offset]
+        cells[at].get_or_init(make_block)
     }
 
-    fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        // A block may be there without the ones before it.
-        let blocks = (0..).zip(&self.blocks);
-        blocks.flat_map(|(block, slots)| {
-            let first = (Slots::FIRST << block) - Slots::FIRST;
-            (first..).zip(slots.get().into_iter().flatten())
+    /// The blocks that are there, with their numbers; one may be there without those before it.
+    fn iter(&self) -> impl Iterator<Item = (u32, &Cell)> {
+        (0..).zip(&self.tiers).flat_map(|(tier, cells)| {
+            let first = (Far::FIRST << tier) - Far::FIRST;
+            (first..).zip(cells.get().into_iter().flatten())
         })
     }
+}
+
+/// The slots of blocks, with their indices.
+fn slots<'a>(
+    blocks: impl Iterator<Item = (u32, &'a Cell)>,
+) -> impl Iterator<Item = (u32, &'a Slot)> {
+    blocks.flat_map(|(block, cell)| {
+        let slots = cell.get().into_iter().flat_map(|block| block.iter());
+        (block * BLOCK..).zip(slots)
+    })
 }
 
 /// Numbers for registrations that have no descriptor.
@@ -178,13 +218,13 @@ struct Numbers {
 /// All registrations of one `Poll`.
 #[derive(Default)]
 pub(crate) struct Table {
-    descriptors: Slots,
-    given: Slots,
+    near: Near,
+    /// The descriptors that [`Near`] has no block for.
+    far: Far,
+    /// The registrations without a descriptor.
+    given: Far,
     numbers: Mutex<Numbers>,
     shards: [Mutex<()>; 16],
-    /// How often a registration was ended or replaced: while it stays the same, what was found
-    /// live stays so.
-    ends: AtomicUsize,
     pub(crate) counters: Counters,
 }
 
@@ -194,13 +234,10 @@ impl Table {
     #[inline]
     pub(crate) fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
         let slot = self.slot(key.index)?;
-        // The second look makes sure that token and meta are of the generation the first one saw.
-        if slot.generation.load(Ordering::Acquire) != key.generation {
-            return None;
-        }
-        let meta = slot.meta.load(Ordering::Relaxed);
-        let token = slot.token.load(Ordering::Relaxed);
-        fence(Ordering::Acquire);
+        let token = slot.token.load(Ordering::Acquire);
+        let meta = slot.meta.load(Ordering::Acquire);
+        // Whoever has the key has seen its generation published, with this token or a later one.
+        // A later one is written behind a change of the generation, which would be seen here.
         if slot.generation.load(Ordering::Relaxed) != key.generation {
             return None;
         }
@@ -214,12 +251,6 @@ impl Table {
             .is_some_and(|slot| slot.generation.load(Ordering::Acquire) == key.generation)
     }
 
-    /// Returns how often a registration was ended or replaced so far.
-    #[inline]
-    pub(crate) fn ends(&self) -> usize {
-        self.ends.load(Ordering::Acquire)
-    }
-
     /// Tells whether there is room for `index` already.
     pub(crate) fn has_slot(&self, index: Index) -> bool {
         self.slot(index).is_some()
@@ -227,24 +258,37 @@ impl Table {
 
     #[inline]
     fn slot(&self, index: Index) -> Option<&Slot> {
+        let block = match self.near.0.get((index.0 / BLOCK) as usize) {
+            Some(near) => near.get()?,
+            None => self.far_block(index)?,
+        };
+        Some(&block[(index.0 % BLOCK) as usize])
+    }
+
+    fn far_block(&self, index: Index) -> Option<&Block> {
         match index.descriptor() {
-            Some(descriptor) => self.descriptors.get(descriptor),
-            None => self.given.get(index.0 & !Index::GIVEN),
+            Some(descriptor) => self.far.get(descriptor / BLOCK - Near::LEN),
+            None => self.given.get(index.given() / BLOCK),
         }
+    }
+
+    fn slot_or_make(&self, index: Index) -> &Slot {
+        let block = match self.near.0.get((index.0 / BLOCK) as usize) {
+            Some(near) => near.get_or_init(make_block),
+            None => match index.descriptor() {
+                Some(descriptor) => self.far.get_or_make(descriptor / BLOCK - Near::LEN),
+                None => self.given.get_or_make(index.given() / BLOCK),
+            },
+        };
+        &block[(index.0 % BLOCK) as usize]
     }
 
     /// Locks a slot for a change.
     pub(crate) fn lock(&self, index: Index) -> Entry<'_> {
-        let number = index.0 & !Index::GIVEN;
-        let slots = match index.descriptor() {
-            Some(_) => &self.descriptors,
-            None => &self.given,
-        };
-        let shard = &self.shards[number as usize % self.shards.len()];
+        let shard = &self.shards[index.0 as usize % self.shards.len()];
         Entry {
-            slot: slots.get_or_make(number),
+            slot: self.slot_or_make(index),
             index,
-            ends: &self.ends,
             _shard: shard.lock().unwrap_or_else(|e| e.into_inner()),
         }
     }
@@ -266,14 +310,17 @@ impl Table {
             return;
         }
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
-        numbers.free.push(index.0 & !Index::GIVEN);
+        numbers.free.push(index.given());
     }
 
     /// Lists what is registered at the moment; `Err` holds the number of a source without a
     /// descriptor.
     pub(crate) fn list(&self) -> impl Iterator<Item = Registered> {
-        let descriptors = self.descriptors.iter().map(|(at, slot)| (Ok(at), slot));
-        let given = self.given.iter().map(|(at, slot)| (Err(at), slot));
+        let far = self.far.iter();
+        let far = far.map(|(block, cell)| (block + Near::LEN, cell));
+        let descriptors = (0..).zip(self.near.0.iter()).chain(far);
+        let descriptors = slots(descriptors).map(|(at, slot)| (Ok(at), slot));
+        let given = slots(self.given.iter()).map(|(at, slot)| (Err(at), slot));
         descriptors.chain(given).filter_map(|(source, slot)| {
             let generation = slot.generation.load(Ordering::Acquire);
             let meta = Meta::from_bits(slot.meta.load(Ordering::Relaxed));
@@ -315,7 +362,6 @@ impl fmt::Debug for Registered {
 pub(crate) struct Entry<'a> {
     slot: &'a Slot,
     pub(crate) index: Index,
-    ends: &'a AtomicUsize,
     _shard: MutexGuard<'a, ()>,
 }
 
@@ -351,7 +397,6 @@ impl Entry<'_> {
         if generation % 2 == 1 {
             let next = generation.wrapping_add(1);
             self.slot.generation.store(next, Ordering::Release);
-            self.ends.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -364,9 +409,6 @@ impl Entry<'_> {
         self.slot.meta.store(meta.to_bits(), Ordering::Relaxed);
         self.slot.token.store(token.0, Ordering::Relaxed);
         self.slot.generation.store(generation, Ordering::Release);
-        if before % 2 == 1 {
-            self.ends.fetch_add(1, Ordering::Release);
-        }
     }
 
     fn key(&self, generation: u32) -> Key {
@@ -374,5 +416,78 @@ impl Entry<'_> {
             generation,
             index: self.index,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: Meta = Meta {
+        interest: Ready::READABLE,
+        opts: PollOpt::EDGE,
+        owned: true,
+    };
+
+    #[test]
+    fn every_index_has_a_slot_of_its_own() {
+        let near = Near::LEN * BLOCK;
+        let tier = Far::FIRST * BLOCK;
+        let numbers = [
+            0,
+            1,
+            BLOCK - 1,
+            BLOCK,
+            near - 1,
+            near,
+            near + tier - 1,
+            near + tier,
+            1 << 20,
+        ];
+        let table = Table::default();
+        let indices = numbers.map(|number| [Index(number), Index(number | Index::GIVEN)]);
+        let keys: Vec<(Key, Token)> = (0..)
+            .map(Token)
+            .zip(indices.as_flattened())
+            .map(|(token, &index)| (table.lock(index).publish(token, META), token))
+            .collect();
+        for (key, token) in &keys {
+            let found = table.resolve(*key);
+            assert_eq!(found, Some((*token, reported(META.interest))), "{key:?}");
+        }
+        assert_eq!(table.list().count(), keys.len());
+
+        table.lock(keys[0].0.index).retire();
+        assert!(table.resolve(keys[0].0).is_none());
+        assert!(keys[1..].iter().all(|(key, _)| table.is_live(*key)));
+        assert_eq!(table.list().count(), keys.len() - 1);
+    }
+
+    #[test]
+    fn what_was_never_registered_has_no_slot() {
+        let table = Table::default();
+        for number in [0, Near::LEN * BLOCK, (1 << 31) - 1] {
+            for index in [Index(number), Index(number | Index::GIVEN)] {
+                assert!(!table.has_slot(index), "{index:?}");
+            }
+        }
+        assert!(!table.is_live(Key::WAKE));
+    }
+
+    #[test]
+    fn a_key_ends_with_its_generation() {
+        let table = Table::default();
+        let index = Index(7);
+        let first = table.lock(index).publish(Token(1), META);
+        let second = table.lock(index).publish(Token(2), META);
+        assert!(!table.is_live(first));
+        assert_eq!(
+            table.resolve(second).map(|(token, _)| token),
+            Some(Token(2))
+        );
+        table.lock(index).retire();
+        assert!(!table.is_live(second));
+        let third = table.lock(index).publish(Token(3), META);
+        assert!(!table.is_live(first) && !table.is_live(second) && table.is_live(third));
     }
 }
