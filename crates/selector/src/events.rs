@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use token_ready::Event;
 
+use crate::queue::Rest;
 use crate::stats::Tally;
 use crate::sys::{RawEvent, Scratch};
 use crate::table::{Key, Table};
@@ -42,11 +43,13 @@ pub struct Events {
 struct Filler {
     table: Arc<Table>,
     tally: Arc<Tally>,
+    rest: Rest,
 }
 
 impl Drop for Filler {
     fn drop(&mut self) {
         self.table.counters.close(&self.tally);
+        self.table.sleep.give_back(self.rest);
     }
 }
 
@@ -106,11 +109,26 @@ impl Events {
         self.raw.clear();
         let filled_by = self.filler.as_ref().map(|filler| &filler.table);
         if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, table)) {
-            self.filler = Some(Filler {
-                table: Arc::clone(table),
-                tally: table.counters.tally(),
-            });
+            self.serve(table);
         }
+    }
+
+    /// Goes over to the `Poll` of `table`.
+    #[cold]
+    fn serve(&mut self, table: &Arc<Table>) {
+        self.filler = Some(Filler {
+            table: Arc::clone(table),
+            tally: table.counters.tally(),
+            rest: table.sleep.take_seat(),
+        });
+    }
+
+    /// How the owner of the batch sleeps.
+    #[inline]
+    pub(crate) fn rest(&self) -> Rest {
+        self.filler
+            .as_ref()
+            .map_or(Rest::Standing, |filler| filler.rest)
     }
 
     /// Counts a poll that is done.

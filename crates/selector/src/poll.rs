@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::queue::{Queue, Sleep};
+use crate::queue::Queue;
 use crate::source::Place;
 use crate::stats::Stats;
 use crate::sys::{self, RawSource, Selector};
@@ -123,7 +123,6 @@ impl Poll {
                 selector: Selector::new(backend)?,
                 table: Arc::default(),
                 queue: Queue::new(),
-                sleep: Sleep::new(),
                 system_first: AtomicBool::new(false),
             }),
             place: Place::shared(),
@@ -265,7 +264,6 @@ pub(crate) struct Inner {
     pub(crate) selector: Selector,
     pub(crate) table: Arc<Table>,
     pub(crate) queue: Queue<Arc<User>>,
-    pub(crate) sleep: Sleep,
     /// Whose turn it is where there is room for one event alone.
     system_first: AtomicBool,
 }
@@ -507,24 +505,34 @@ impl Inner {
         timeout: Option<Duration>,
         interruptible: bool,
     ) -> io::Result<()> {
-        let mut timeout = timeout;
-        // A timeout beyond what the clock can count is for ever.
         let deadline = match timeout {
             None | Some(Duration::ZERO) => None,
+            // A timeout beyond what the clock can count is for ever.
             Some(timeout) => Instant::now().checked_add(timeout),
         };
+        let result = self.round(events, timeout);
+        if !events.is_empty() {
+            return Ok(());
+        }
+        self.go_on(events, timeout, deadline, interruptible, result)
+    }
+
+    /// Goes on after a round that has brought no event.
+    #[inline(never)]
+    fn go_on(
+        &self,
+        events: &mut Events,
+        mut timeout: Option<Duration>,
+        deadline: Option<Instant>,
+        interruptible: bool,
+        mut result: io::Result<()>,
+    ) -> io::Result<()> {
         loop {
-            let result = self.round(events, timeout);
-            if !events.is_empty() {
-                return Ok(());
-            }
             match result {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Err(error) if interruptible => return Err(error),
+                Ok(()) if timeout == Some(Duration::ZERO) => return Ok(()),
                 _ => {}
-            }
-            if timeout == Some(Duration::ZERO) && result.is_ok() {
-                return Ok(());
             }
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -533,27 +541,37 @@ impl Inner {
                 }
                 timeout = Some(left);
             }
+            result = self.round(events, timeout);
+            if !events.is_empty() {
+                return Ok(());
+            }
         }
     }
 
     /// Waits once, and puts into `events` what is there.
+    #[inline(always)]
     fn round(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let sleeps = timeout != Some(Duration::ZERO);
-        let mut queued = !self.queue.is_empty();
-        if sleeps && !queued {
-            self.sleep.enter();
-            queued = !self.queue.is_empty();
-            let timeout = if queued {
-                Some(Duration::ZERO)
-            } else {
-                timeout
-            };
-            let result = self.wait(events, timeout);
-            let woken = self.sleep.leave();
-            events.settle(&self.table, woken);
-            self.drain(events, events.capacity());
-            return result;
+        let queued = !self.queue.is_empty();
+        if queued || timeout == Some(Duration::ZERO) {
+            return self.look(events, queued);
         }
+        let (sleep, rest) = (&self.table.sleep, events.rest());
+        sleep.enter(rest);
+        let timeout = if self.queue.is_empty() {
+            timeout
+        } else {
+            Some(Duration::ZERO)
+        };
+        let result = self.wait(events, timeout);
+        let woken = sleep.leave(rest);
+        events.settle(&self.table, woken);
+        self.drain(events, events.capacity());
+        result
+    }
+
+    /// Puts into `events` what is there at this moment; `queued` tells that the queue has a part.
+    #[inline(never)]
+    fn look(&self, events: &mut Events, queued: bool) -> io::Result<()> {
         // Where there is room for one event alone, they take turns.
         let system_first = queued
             && events.capacity() == 1
@@ -567,7 +585,7 @@ impl Inner {
         if drained < events.capacity() {
             result = self.wait(events, Some(Duration::ZERO));
         }
-        let passed = self.sleep.pass();
+        let passed = self.table.sleep.pass();
         events.settle(&self.table, passed);
         if drained == 0 {
             self.drain(events, events.capacity());
@@ -612,20 +630,20 @@ impl Inner {
     /// Prepares for somebody else waiting on the descriptor of this `Poll`.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
     pub(crate) fn lend(&self) {
-        self.sleep.lend();
+        self.table.sleep.lend();
         self.pass_on();
     }
 
     /// Wakes a sleeper if there is something in the queue for it.
     fn pass_on(&self) {
-        if !self.queue.is_empty() && self.sleep.must_wake() {
+        if !self.queue.is_empty() && self.table.sleep.must_wake() {
             self.wake();
         }
     }
 
     /// Wakes a sleeper if there is one; something was queued.
     pub(crate) fn notify(&self) {
-        if self.sleep.must_wake() {
+        if self.table.sleep.must_wake() {
             self.wake();
         } else {
             self.table.counters.wakes_elided.add(1);
@@ -637,7 +655,7 @@ impl Inner {
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.
         if self.selector.wake().is_err() {
-            self.sleep.pass();
+            self.table.sleep.pass();
         }
     }
 }

@@ -194,40 +194,73 @@ impl<T> Drop for Queue<T> {
 /// A poller says that it is about to sleep and then looks at the queue; a producer queues and then
 /// looks for sleepers. All four steps are sequentially consistent, so that at least one of the two
 /// sees the other.
+///
+/// One poller at a time has the seat: it alone writes there, so that it gets up without a locked
+/// instruction. Who looks before the seat shows empty wakes nobody: the next poll takes that wake.
+#[derive(Default)]
 pub(crate) struct Sleep {
-    /// Sleepers times two, plus [`WAKING`](Sleep::WAKING).
-    state: AtomicUsize,
+    /// Whether the poller that has the seat sleeps.
+    seat: AtomicBool,
+    /// How many of the others sleep.
+    standing: AtomicUsize,
+    /// A sleeper is being woken, or the next who looks will find the wake.
+    waking: AtomicBool,
     /// Somebody else waits on the poll's own descriptor, so that nobody seems to sleep while
     /// somebody does.
     lent: AtomicBool,
+    /// Whether somebody has the seat.
+    taken: AtomicBool,
+}
+
+/// How a poller sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Seated,
+    Standing,
 }
 
 impl Sleep {
-    const WAKING: usize = 1;
-    const SLEEPER: usize = 2;
+    /// Gives the seat to who asks, if nobody has it.
+    pub(crate) fn take_seat(&self) -> Rest {
+        if self.taken.swap(true, Ordering::Acquire) {
+            Rest::Standing
+        } else {
+            Rest::Seated
+        }
+    }
 
-    pub(crate) fn new() -> Sleep {
-        Sleep {
-            state: AtomicUsize::new(0),
-            lent: AtomicBool::new(false),
+    /// Takes back what [`take_seat`](Sleep::take_seat) gave.
+    pub(crate) fn give_back(&self, rest: Rest) {
+        if rest == Rest::Seated {
+            self.taken.store(false, Ordering::Release);
         }
     }
 
     /// Announces a sleeper, which must look at the queue once more before it sleeps.
     #[inline]
-    pub(crate) fn enter(&self) {
-        self.state.fetch_add(Sleep::SLEEPER, Ordering::SeqCst);
+    pub(crate) fn enter(&self, rest: Rest) {
+        match rest {
+            Rest::Seated => {
+                self.seat.swap(true, Ordering::SeqCst);
+            }
+            Rest::Standing => {
+                self.standing.fetch_add(1, Ordering::SeqCst);
+            }
+        }
         between_sequential();
     }
 
     /// Ends what [`enter`](Sleep::enter) began, and tells whether somebody was being woken; the
     /// caller must drain the queue afterwards.
     #[inline]
-    pub(crate) fn leave(&self) -> bool {
-        let before = self.state.fetch_sub(Sleep::SLEEPER, Ordering::SeqCst);
-        between_sequential();
-        // A second step, but only after a wake.
-        before & Sleep::WAKING != 0 && self.pass()
+    pub(crate) fn leave(&self, rest: Rest) -> bool {
+        match rest {
+            Rest::Seated => self.seat.store(false, Ordering::Release),
+            Rest::Standing => {
+                self.standing.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.pass()
     }
 
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
@@ -240,10 +273,11 @@ impl Sleep {
     /// the caller must drain the queue, which nobody else was told of.
     #[inline]
     pub(crate) fn pass(&self) -> bool {
-        if self.state.load(Ordering::SeqCst) & Sleep::WAKING == 0 {
+        if !self.waking.load(Ordering::SeqCst) {
             return false;
         }
-        self.state.fetch_and(!Sleep::WAKING, Ordering::SeqCst);
+        // A swap and not a store: it sees all that was queued by whoever found a wake pending.
+        self.waking.swap(false, Ordering::SeqCst);
         between_sequential();
         true
     }
@@ -251,22 +285,10 @@ impl Sleep {
     /// Tells whether the caller, who has just queued something, has to wake a sleeper.
     pub(crate) fn must_wake(&self) -> bool {
         between_sequential();
-        let mut state = self.state.load(Ordering::SeqCst);
-        loop {
-            let somebody = state >= Sleep::SLEEPER || self.lent.load(Ordering::SeqCst);
-            if !somebody || state & Sleep::WAKING != 0 {
-                return false;
-            }
-            match self.state.compare_exchange_weak(
-                state,
-                state | Sleep::WAKING,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
+        let somebody = self.seat.load(Ordering::SeqCst)
+            || self.standing.load(Ordering::SeqCst) > 0
+            || self.lent.load(Ordering::SeqCst);
+        somebody && !self.waking.swap(true, Ordering::SeqCst)
     }
 }
 
@@ -319,7 +341,7 @@ mod model {
         fn new() -> Arc<Poll> {
             Arc::new(Poll {
                 queue: Queue::new(),
-                sleep: Sleep::new(),
+                sleep: Sleep::default(),
                 handle: Handle::default(),
             })
         }
@@ -334,15 +356,15 @@ mod model {
         }
 
         /// As `Inner::round` does it: returns the values of the nodes that were drained.
-        fn poll(&self, room: usize) -> Vec<usize> {
+        fn poll(&self, room: usize, rest: Rest) -> Vec<usize> {
             let mut seen = Vec::new();
             while seen.is_empty() {
                 if self.queue.is_empty() {
-                    self.sleep.enter();
+                    self.sleep.enter(rest);
                     if self.queue.is_empty() {
                         self.handle.sleep();
                     }
-                    self.sleep.leave();
+                    self.sleep.leave(rest);
                     self.drain(room, &mut seen);
                 } else {
                     self.drain(room, &mut seen);
@@ -379,14 +401,20 @@ mod model {
 
     #[test]
     fn a_wake_reaches_a_poller_that_is_falling_asleep() {
-        loom::model(|| {
+        for rest in [Rest::Seated, Rest::Standing] {
+            wake_who_falls_asleep(rest);
+        }
+    }
+
+    fn wake_who_falls_asleep(rest: Rest) {
+        loom::model(move || {
             let poll = Poll::new();
             let node = Node::new(1);
             let waker = thread::spawn({
                 let (poll, node) = (Arc::clone(&poll), Arc::clone(&node));
                 move || poll.wake(&node)
             });
-            assert_eq!(poll.poll(8), [1]);
+            assert_eq!(poll.poll(8, rest), [1]);
             waker.join().unwrap();
             assert!(poll.queue.is_empty());
         });
@@ -400,9 +428,9 @@ mod model {
                 let poll = Arc::clone(&poll);
                 thread::spawn(move || poll.wake(&Node::new(value)))
             });
-            let mut seen = poll.poll(8);
+            let mut seen = poll.poll(8, Rest::Seated);
             while seen.len() < 2 {
-                seen.extend(poll.poll(8));
+                seen.extend(poll.poll(8, Rest::Seated));
             }
             seen.sort_unstable();
             assert_eq!(seen, [1, 2]);
@@ -418,7 +446,7 @@ mod model {
             let poll = Poll::new();
             let other = thread::spawn({
                 let poll = Arc::clone(&poll);
-                move || poll.poll(1)
+                move || poll.poll(1, Rest::Standing)
             });
             let waker = thread::spawn({
                 let poll = Arc::clone(&poll);
@@ -427,7 +455,7 @@ mod model {
                     poll.wake(&Node::new(2));
                 }
             });
-            let mut seen = poll.poll(1);
+            let mut seen = poll.poll(1, Rest::Seated);
             seen.extend(other.join().unwrap());
             waker.join().unwrap();
             seen.sort_unstable();

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use crate::queue::Sleep;
 use crate::stats::Counters;
 
 /// A registration, as the system and the batch of events name it.
@@ -225,7 +226,9 @@ pub(crate) struct Table {
     given: Far,
     numbers: Mutex<Numbers>,
     shards: [Mutex<()>; 16],
+    // Of no concern to the table: what else a `Poll` and its batches share.
     pub(crate) counters: Counters,
+    pub(crate) sleep: Sleep,
 }
 
 impl Table {

@@ -156,11 +156,35 @@ impl AsFd for Epoll {
 /// # Safety
 /// `buffer` must have room for `room` events.
 #[cfg(target_os = "linux")]
+#[inline]
 unsafe fn wait(
     epoll: RawFd,
     buffer: *mut libc::epoll_event,
     room: c_int,
     timeout: Option<Duration>,
+) -> io::Result<usize> {
+    match timeout {
+        // Without a fraction of a millisecond the older call does as well.
+        Some(timeout) if timeout.subsec_nanos() % 1_000_000 != 0 => {
+            // SAFETY: as the caller vouches.
+            unsafe { wait_precisely(epoll, buffer, room, timeout) }
+        }
+        // SAFETY: as the caller vouches.
+        _ => unsafe { wait_milliseconds(epoll, buffer, room, timeout) },
+    }
+}
+
+/// Waits in nanoseconds where the kernel can; returns how many events it wrote.
+///
+/// # Safety
+/// `buffer` must have room for `room` events.
+#[cfg(target_os = "linux")]
+#[inline(never)]
+unsafe fn wait_precisely(
+    epoll: RawFd,
+    buffer: *mut libc::epoll_event,
+    room: c_int,
+    timeout: Duration,
 ) -> io::Result<usize> {
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -174,16 +198,11 @@ unsafe fn wait(
         nanoseconds: i64,
     }
 
-    // Without a fraction of a millisecond the older call does as well.
-    let fraction = timeout.is_some_and(|timeout| timeout.subsec_nanos() % 1_000_000 != 0);
-    if fraction && PRECISE.load(Ordering::Relaxed) {
-        let timespec = timeout.map(|timeout| Timespec {
+    if PRECISE.load(Ordering::Relaxed) {
+        let timespec = Timespec {
             seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: i64::from(timeout.subsec_nanos()),
-        });
-        let timespec = timespec
-            .as_ref()
-            .map_or(std::ptr::null(), std::ptr::from_ref);
+        };
         // SAFETY: the caller vouches for the buffer; the timeout is of the kernel's layout and
         // outlives the call; there is no signal mask, so that its size is not looked at.
         let result = unsafe {
@@ -192,7 +211,7 @@ unsafe fn wait(
                 epoll,
                 buffer,
                 room,
-                timespec,
+                &raw const timespec,
                 std::ptr::null::<libc::sigset_t>(),
                 0usize,
             )
@@ -208,7 +227,7 @@ unsafe fn wait(
         }
     }
     // SAFETY: as the caller vouches.
-    unsafe { wait_milliseconds(epoll, buffer, room, timeout) }
+    unsafe { wait_milliseconds(epoll, buffer, room, Some(timeout)) }
 }
 
 /// Waits; returns how many events the kernel wrote.
@@ -232,6 +251,7 @@ unsafe fn wait(
 ///
 /// # Safety
 /// `buffer` must have room for `room` events.
+#[inline]
 unsafe fn wait_milliseconds(
     epoll: RawFd,
     buffer: *mut libc::epoll_event,
