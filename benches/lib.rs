@@ -4,8 +4,8 @@
 //! file a group; `groups.rs` measures it with criterion, `measure.rs` with the contestants taking turns.
 //! Nothing here knows a contestant, so that all do the same work.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub trait EventLoop: Send + Sized + 'static {
 
     /// A stream, as the users of this loop have it.
     type Stream: Read + Write + Send + 'static;
+    /// A listener, as the users of this loop have it.
+    type Listener: Send + 'static;
     /// A socket that is only waited for.
     type Source: Send + 'static;
     /// What ends a wait from another thread.
@@ -53,6 +55,33 @@ pub trait EventLoop: Send + Sized + 'static {
 
     /// Takes over a connected stream that is non-blocking already.
     fn adopt(stream: TcpStream) -> io::Result<Self::Stream>;
+
+    /// Reads into several buffers, none of them empty.
+    #[inline]
+    fn read_vectored<const N: usize>(
+        stream: &mut Self::Stream,
+        buffers: &mut [IoSliceMut<'_>; N],
+    ) -> io::Result<usize> {
+        stream.read_vectored(buffers)
+    }
+
+    /// Writes from several buffers, none of them empty.
+    #[inline]
+    fn write_vectored<const N: usize>(
+        stream: &mut Self::Stream,
+        buffers: &[IoSlice<'_>; N],
+    ) -> io::Result<usize> {
+        stream.write_vectored(buffers)
+    }
+
+    /// Takes over a listener that is non-blocking already.
+    fn listen(listener: TcpListener) -> io::Result<Self::Listener>;
+
+    /// Accepts a connection, as a stream that is non-blocking.
+    fn accept(listener: &Self::Listener) -> io::Result<Self::Stream>;
+
+    /// Waits for edges of connections from now on.
+    fn register_listener(&mut self, listener: &mut Self::Listener, token: usize) -> io::Result<()>;
 
     /// Takes in a socket that other loops watch, too.
     fn source(socket: Arc<UdpSocket>) -> Self::Source;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{Event, EventLoop};
-use mio::net::TcpStream;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
@@ -19,6 +19,7 @@ pub(crate) struct Mio {
 impl EventLoop for Mio {
     const NAME: &'static str = "mio 1";
     type Stream = TcpStream;
+    type Listener = TcpListener;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<Waker>;
     type Registrar = Registry;
@@ -36,6 +37,19 @@ impl EventLoop for Mio {
 
     fn adopt(stream: net::TcpStream) -> io::Result<TcpStream> {
         Ok(TcpStream::from_std(stream))
+    }
+
+    fn listen(listener: net::TcpListener) -> io::Result<TcpListener> {
+        Ok(TcpListener::from_std(listener))
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        listener.accept().map(|(stream, _)| stream)
+    }
+
+    fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
+        let registry = self.poll.registry();
+        registry.register(listener, Token(token), Interest::READABLE)
     }
 
     fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {

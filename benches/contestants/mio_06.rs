@@ -1,13 +1,14 @@
 //! mio 0.6.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{Event, EventLoop};
-use mio_06::net::TcpStream;
+use iovec::IoVec;
+use mio_06::net::{TcpListener, TcpStream};
 use mio_06::unix::EventedFd;
 use mio_06::{Events, Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
@@ -20,6 +21,7 @@ pub(crate) struct Mio06 {
 impl EventLoop for Mio06 {
     const NAME: &'static str = "mio 0.6";
     type Stream = TcpStream;
+    type Listener = TcpListener;
     type Source = Arc<UdpSocket>;
     type Waker = SetReadiness;
     type Registrar = Arc<Poll>;
@@ -38,6 +40,41 @@ impl EventLoop for Mio06 {
 
     fn adopt(stream: net::TcpStream) -> io::Result<TcpStream> {
         TcpStream::from_stream(stream)
+    }
+
+    /// Its `Read` knows one buffer alone.
+    #[inline]
+    fn read_vectored<const N: usize>(
+        stream: &mut TcpStream,
+        buffers: &mut [IoSliceMut<'_>; N],
+    ) -> io::Result<usize> {
+        let mut buffers = buffers
+            .each_mut()
+            .map(|buffer| <&mut IoVec>::from(&mut **buffer));
+        stream.read_bufs(&mut buffers)
+    }
+
+    /// Its `Write` knows one buffer alone.
+    #[inline]
+    fn write_vectored<const N: usize>(
+        stream: &mut TcpStream,
+        buffers: &[IoSlice<'_>; N],
+    ) -> io::Result<usize> {
+        let buffers = buffers.each_ref().map(|buffer| <&IoVec>::from(&**buffer));
+        stream.write_bufs(&buffers)
+    }
+
+    fn listen(listener: net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        listener.accept().map(|(stream, _)| stream)
+    }
+
+    fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
+        let (token, edge) = (Token(token), PollOpt::edge());
+        self.poll.register(listener, token, Ready::readable(), edge)
     }
 
     fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {

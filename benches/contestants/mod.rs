@@ -13,6 +13,8 @@ mod polling;
 pub(crate) mod raw;
 mod readywire;
 
+use benches::EventLoop;
+
 pub(crate) use self::mio::Mio;
 #[cfg(target_os = "linux")]
 pub(crate) use self::mio_06::Mio06;
@@ -35,6 +37,17 @@ macro_rules! each {
 }
 pub(crate) use each;
 
+/// The names of all contestants that there are on this system.
+pub(crate) fn names() -> Vec<&'static str> {
+    fn add<L: EventLoop>(names: &mut Vec<&'static str>) {
+        names.push(L::NAME);
+    }
+
+    let mut names = Vec::new();
+    each!(add(&mut names));
+    names
+}
+
 /// Lets this process have as many descriptors as it may, rather than the usual 1,024; returns how many.
 pub(crate) fn raise_descriptor_limit() -> u64 {
     #[cfg(target_os = "linux")]
@@ -47,7 +60,13 @@ pub(crate) fn raise_descriptor_limit() -> u64 {
 fn connect(address: std::net::SocketAddr) -> std::io::Result<std::net::TcpStream> {
     use socket2::{Domain, Socket, Type};
 
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    let domain = Domain::for_address(address);
+    // In one call, as the loops that have streams do it there.
+    #[cfg(target_os = "linux")]
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    #[cfg(not(target_os = "linux"))]
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    #[cfg(not(target_os = "linux"))]
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if !is_in_progress(&error) => Err(error),

@@ -1,7 +1,7 @@
 //! polling 3, with the streams of std, as its users have them.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ pub(crate) struct Polling {
 impl EventLoop for Polling {
     const NAME: &'static str = "polling";
     type Stream = TcpStream;
+    type Listener = TcpListener;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<Poller>;
     type Registrar = Arc<Poller>;
@@ -35,6 +36,22 @@ impl EventLoop for Polling {
 
     fn adopt(stream: TcpStream) -> io::Result<TcpStream> {
         Ok(stream)
+    }
+
+    fn listen(listener: TcpListener) -> io::Result<TcpListener> {
+        Ok(listener)
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    }
+
+    fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
+        let (interest, mode) = (Interest::readable(token), PollMode::Edge);
+        // SAFETY: as in `register_from`.
+        unsafe { self.poller.add_with_mode(&*listener, interest, mode) }
     }
 
     fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {

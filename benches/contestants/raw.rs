@@ -1,8 +1,9 @@
 //! epoll by its system calls, with the streams of std: what cannot be undercut.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ fn check(result: i32) -> io::Result<i32> {
 impl EventLoop for Raw {
     const NAME: &'static str = "raw";
     type Stream = TcpStream;
+    type Listener = TcpListener;
     type Source = Arc<UdpSocket>;
     type Waker = Arc<OwnedFd>;
     type Registrar = Arc<OwnedFd>;
@@ -92,6 +94,26 @@ impl EventLoop for Raw {
 
     fn adopt(stream: TcpStream) -> io::Result<TcpStream> {
         Ok(stream)
+    }
+
+    fn listen(listener: TcpListener) -> io::Result<TcpListener> {
+        Ok(listener)
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let (address, length) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: both pointers are null: the address is not asked for.
+        let accepted = unsafe { libc::accept4(listener.as_raw_fd(), address, length, flags) };
+        let accepted = check(accepted)?;
+        // SAFETY: the descriptor has just been made, nobody else owns it.
+        let accepted = unsafe { OwnedFd::from_raw_fd(accepted) };
+        Ok(accepted.into())
+    }
+
+    fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
+        let edge = libc::EPOLLIN | libc::EPOLLET;
+        add(self.epoll.as_raw_fd(), listener.as_raw_fd(), edge, token)
     }
 
     fn source(socket: Arc<UdpSocket>) -> Arc<UdpSocket> {
@@ -176,7 +198,7 @@ impl EventLoop for Raw {
                         events,
                         room,
                         &raw const timeout,
-                        std::ptr::null::<libc::sigset_t>(),
+                        ptr::null::<libc::sigset_t>(),
                         0usize,
                     )
                 };

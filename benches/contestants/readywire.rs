@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{Event, EventLoop};
-use readywire::net::TcpStream;
+use readywire::net::{TcpListener, TcpStream};
 use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
 
 const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
@@ -19,6 +19,7 @@ pub(crate) struct Readywire {
 impl EventLoop for Readywire {
     const NAME: &'static str = "readywire";
     type Stream = TcpStream;
+    type Listener = TcpListener;
     type Source = IoSource<Arc<UdpSocket>>;
     type Waker = Waker;
     type Registrar = Arc<Poll>;
@@ -36,6 +37,19 @@ impl EventLoop for Readywire {
 
     fn adopt(stream: net::TcpStream) -> io::Result<TcpStream> {
         TcpStream::from_stream(stream)
+    }
+
+    fn listen(listener: net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+
+    fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        listener.accept().map(|(stream, _)| stream)
+    }
+
+    fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
+        self.poll
+            .register(listener, Token(token), Ready::READABLE, PollOpt::EDGE)
     }
 
     fn source(socket: Arc<UdpSocket>) -> IoSource<Arc<UdpSocket>> {

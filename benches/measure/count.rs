@@ -21,10 +21,10 @@ impl Visitor for Counting {
 
     /// Prints a line for each contestant: its case and name, and how many times it works.
     fn visit(&mut self, case: Case) {
-        if !case.countable {
-            return;
-        }
         for mut contestant in case.contestants {
+            if !contestant.countable {
+                continue;
+            }
             let Work::Time(work) = &mut contestant.work else {
                 continue;
             };

@@ -26,15 +26,17 @@ pub(crate) struct Case {
     pub(crate) elements: u64,
     /// What is counted: `event`, `byte`, `connection`.
     pub(crate) unit: &'static str,
-    /// Whether one thread does all of the work, so that counting what it does tells what it costs.
-    pub(crate) countable: bool,
     pub(crate) contestants: Vec<Contestant>,
+    /// Whether those who are added work on one thread.
+    on_one_thread: bool,
 }
 
 /// One who does the work.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) work: Work,
+    /// Whether one thread does all of the work, so that counting what it does tells what it costs.
+    pub(crate) countable: bool,
 }
 
 /// How the work is measured.
@@ -63,13 +65,17 @@ impl Case {
         self.add(name, Work::Figure(figure));
     }
 
-    /// Says that other threads take part.
+    /// Says that other threads take part in the work of all who are added from now on.
     pub(crate) fn on_threads(&mut self) {
-        self.countable = false;
+        self.on_one_thread = false;
     }
 
     fn add(&mut self, name: &'static str, work: Work) {
-        self.contestants.push(Contestant { name, work });
+        self.contestants.push(Contestant {
+            name,
+            work,
+            countable: self.on_one_thread,
+        });
     }
 }
 
@@ -106,10 +112,14 @@ impl Group<'_> {
             name,
             elements,
             unit,
-            countable: true,
             contestants: Vec::new(),
+            on_one_thread: true,
         };
         build(&mut case);
+        // Too much for this machine.
+        if case.contestants.is_empty() {
+            return;
+        }
         self.visitor.visit(case);
     }
 }
