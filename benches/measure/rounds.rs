@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::results::{CaseResult, ContestantResult, Kind, Results, Spread};
-use crate::statistics::{percentile, spread};
+use crate::statistics::{Samples, spread};
 use crate::suite::{Case, Visitor, Work};
 
 /// How long everybody's turn is, and how many there are.
@@ -66,25 +66,42 @@ impl Visitor for TakingTurns {
         self.bar.set_position(0);
         self.bar
             .set_message(format!("{}/{}", case.group, case.name));
-        let mut values = vec![Vec::new(); case.contestants.len()];
+        let mut measured: Vec<_> = case.contestants.iter().map(|_| Measured::new()).collect();
         for round in 0..self.rounds.count {
             let count = case.contestants.len();
             for turn in 0..count {
                 let at = (round + turn) % count;
                 let work = &mut case.contestants[at].work;
-                values[at].push(self.rounds.turn(work));
+                let Measured { values, samples } = &mut measured[at];
+                values.push(self.rounds.turn(work, samples));
             }
             self.bar.inc(1);
         }
-        let result = result(&case, &values);
+        let result = result(&case, &measured);
         self.bar.suspend(|| print(&result));
         self.cases.push(result);
     }
 }
 
+/// What was measured of one contestant.
+struct Measured {
+    /// The value of each round.
+    values: Vec<f64>,
+    samples: Samples,
+}
+
+impl Measured {
+    fn new() -> Measured {
+        Measured {
+            values: Vec::new(),
+            samples: Samples::new(),
+        }
+    }
+}
+
 impl Rounds {
-    /// One contestant's turn: the value of one time of its work.
-    fn turn(self, work: &mut Work) -> f64 {
+    /// One contestant's turn: the value of one time of its work, of samples their median.
+    fn turn(self, work: &mut Work, samples: &mut Samples) -> f64 {
         match work {
             Work::Time(work) => {
                 let start = Instant::now();
@@ -101,13 +118,25 @@ impl Rounds {
                     }
                 }
             }
-            Work::Sample(work) => work(),
+            Work::Sample(work) => {
+                let start = Instant::now();
+                let mut values = Vec::new();
+                loop {
+                    let value = work();
+                    samples.record(value);
+                    values.push(value);
+                    if start.elapsed() >= self.slice {
+                        let spread = spread(values);
+                        return spread.expect("one sample at least").median;
+                    }
+                }
+            }
             Work::Figure(figure) => *figure,
         }
     }
 }
 
-fn result(case: &Case, values: &[Vec<f64>]) -> CaseResult {
+fn result(case: &Case, measured: &[Measured]) -> CaseResult {
     let kind = match case.contestants.first().map(|first| &first.work) {
         Some(Work::Sample(_)) => Kind::Sample,
         Some(Work::Figure(_)) => Kind::Figure,
@@ -116,29 +145,21 @@ fn result(case: &Case, values: &[Vec<f64>]) -> CaseResult {
     let of_readywire = case
         .contestants
         .iter()
-        .zip(values)
+        .zip(measured)
         .find(|(contestant, _)| contestant.name == "readywire")
-        .map(|(_, values)| values);
-    let first = values.first().map_or(&[][..], Vec::as_slice);
+        .map(|(_, measured)| &measured.values);
+    let first = measured.first().map_or(&[][..], |first| &first.values);
     let contestants = case
         .contestants
         .iter()
-        .zip(values)
-        .filter_map(|(contestant, values)| {
-            let mut sorted = values.clone();
-            sorted.sort_by(f64::total_cmp);
-            let percentiles = match kind {
-                Kind::Sample => [0.0, 0.5, 0.9, 0.99, 1.0]
-                    .map(|share| (share, percentile(&sorted, share)))
-                    .to_vec(),
-                _ => Vec::new(),
-            };
+        .zip(measured)
+        .filter_map(|(contestant, Measured { values, samples })| {
             Some(ContestantResult {
                 name: contestant.name,
-                value: spread(sorted)?,
+                value: spread(values.clone())?,
                 to_first: ratio(values, first),
                 to_readywire: of_readywire.and_then(|base| ratio(values, base)),
-                percentiles,
+                percentiles: samples.percentiles(),
             })
         })
         .collect();
@@ -152,27 +173,31 @@ fn result(case: &Case, values: &[Vec<f64>]) -> CaseResult {
     }
 }
 
-/// The ratios within each round.
+/// The ratios within each round; there is none to nothing.
 fn ratio(values: &[f64], base: &[f64]) -> Option<Spread> {
+    if base.contains(&0.0) {
+        return None;
+    }
     spread(values.iter().zip(base).map(|(v, b)| v / b).collect())
 }
 
-/// The line of a table: the first contestant's value, and the others' ratios to it.
+/// The line of a table: the first contestant's value, and the others' ratios to it; or values alone,
+/// where they may be zero or less.
 fn print(case: &CaseResult) {
     let Some((first, others)) = case.contestants.split_first() else {
         return;
     };
     let name = format!("{}, {}", case.group, case.name);
-    let value = match case.kind {
-        Kind::Time | Kind::Sample => {
-            format!("{:.1?}", Duration::from_secs_f64(first.value.median))
-        }
-        Kind::Figure => format!("{:.1} {}", first.value.median, case.unit),
+    let text = |value: f64| match case.kind {
+        Kind::Time => format!("{:.1?}", Duration::from_secs_f64(value)),
+        Kind::Sample => format!("{:.1} µs", value * 1e6),
+        Kind::Figure => format!("{value:.1} {}", case.unit),
     };
-    print!("{name:<34} {} {value:>9}", first.name);
+    print!("{name:<34} {} {:>9}", first.name, text(first.value.median));
     for other in others {
-        if let Some(ratio) = other.to_first {
-            print!("   {} {:.3}", other.name, ratio.median);
+        match (case.kind, other.to_first) {
+            (Kind::Time, Some(ratio)) => print!("   {} {:.3}", other.name, ratio.median),
+            _ => print!("   {} {}", other.name, text(other.value.median)),
         }
     }
     println!();

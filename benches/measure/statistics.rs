@@ -1,4 +1,6 @@
-//! Medians, and how sure they are.
+//! Medians, and how sure they are; how samples are spread.
+
+use hdrhistogram::Histogram;
 
 use crate::results::Spread;
 
@@ -18,11 +20,34 @@ pub(crate) fn spread(mut values: Vec<f64>) -> Option<Spread> {
     })
 }
 
-/// The value below which a share of all values, from 0 to 1, lies.
-pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted
-        .get((share * last as f64).round() as usize)
-        .copied()
-        .unwrap_or(f64::NAN)
+/// All samples of one contestant, in seconds.
+pub(crate) struct Samples {
+    /// In nanoseconds, good to a thousandth.
+    histogram: Histogram<u64>,
+}
+
+impl Samples {
+    pub(crate) fn new() -> Samples {
+        Samples {
+            histogram: Histogram::new(3).expect("a valid precision"),
+        }
+    }
+
+    /// Takes a sample in; what is below zero, being early, counts as zero.
+    pub(crate) fn record(&mut self, seconds: f64) {
+        // The cast rounds what is below zero up to it.
+        let recorded = self.histogram.record((seconds * 1e9) as u64);
+        recorded.expect("the histogram grows with its values");
+    }
+
+    /// Some shares of all samples, and what those do not exceed; nothing without samples.
+    pub(crate) fn percentiles(&self) -> Vec<(f64, f64)> {
+        const SHARES: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
+
+        if self.histogram.is_empty() {
+            return Vec::new();
+        }
+        let at = |share| self.histogram.value_at_quantile(share) as f64 / 1e9;
+        SHARES.map(|share| (share, at(share))).to_vec()
+    }
 }

@@ -32,7 +32,7 @@ fn add<L: EventLoop>(case: &mut Case, sockets: &[Arc<UdpSocket>], ready: usize) 
 }
 
 /// Many sources, some of which are readable at every poll.
-struct Crowd<L: EventLoop> {
+pub(super) struct Crowd<L: EventLoop> {
     events: L,
     ready: usize,
     _sources: Vec<L::Source>,
@@ -40,7 +40,7 @@ struct Crowd<L: EventLoop> {
 
 impl<L: EventLoop> Crowd<L> {
     /// Watches all of the sockets, `ready` of which are readable; `None` if the loop knows no levels.
-    fn new(sockets: &[Arc<UdpSocket>], ready: usize) -> io::Result<Option<Crowd<L>>> {
+    pub(super) fn new(sockets: &[Arc<UdpSocket>], ready: usize) -> io::Result<Option<Crowd<L>>> {
         let mut events = L::new(ready)?;
         let mut sources = Vec::with_capacity(sockets.len());
         for (index, socket) in sockets.iter().enumerate() {
@@ -58,7 +58,7 @@ impl<L: EventLoop> Crowd<L> {
     }
 
     /// Polls once, and adds up what was told.
-    fn poll(&mut self) -> io::Result<usize> {
+    pub(super) fn poll(&mut self) -> io::Result<usize> {
         let (mut count, mut sum) = (0, 0);
         self.events.poll(None, |event| {
             count += 1;

@@ -13,6 +13,7 @@ mod register;
 mod round;
 mod scale;
 mod sockets;
+mod threads;
 mod throughput;
 mod timeouts;
 mod user;
