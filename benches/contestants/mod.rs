@@ -13,8 +13,6 @@ mod polling;
 pub(crate) mod raw;
 mod readywire;
 
-use benches::EventLoop;
-
 pub(crate) use self::mio::Mio;
 #[cfg(target_os = "linux")]
 pub(crate) use self::mio_06::Mio06;
@@ -36,17 +34,6 @@ macro_rules! each {
     };
 }
 pub(crate) use each;
-
-/// The names of all contestants that there are on this system.
-pub(crate) fn names() -> Vec<&'static str> {
-    fn add<L: EventLoop>(names: &mut Vec<&'static str>) {
-        names.push(L::NAME);
-    }
-
-    let mut names = Vec::new();
-    each!(add(&mut names));
-    names
-}
 
 /// Lets this process have as many descriptors as it may, rather than the usual 1,024; returns how many.
 pub(crate) fn raise_descriptor_limit() -> u64 {

@@ -67,10 +67,12 @@ impl Visitor for TakingTurns {
         self.bar
             .set_message(format!("{}/{}", case.group, case.name));
         let mut measured: Vec<_> = case.contestants.iter().map(|_| Measured::new()).collect();
-        for round in 0..self.rounds.count {
-            let count = case.contestants.len();
-            for turn in 0..count {
-                let at = (round + turn) % count;
+        let mut order: Vec<usize> = (0..case.contestants.len()).collect();
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..self.rounds.count {
+            // Nobody comes after the same one all the time, nor in step with what else runs.
+            random.shuffle(&mut order);
+            for &at in &order {
                 let work = &mut case.contestants[at].work;
                 let Measured { values, samples } = &mut measured[at];
                 values.push(self.rounds.turn(work, samples));
