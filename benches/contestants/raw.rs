@@ -184,10 +184,10 @@ impl EventLoop for Raw {
         let count = match timeout {
             // SAFETY: the vector has room for so many events, and is not touched meanwhile.
             None => check(unsafe { libc::epoll_wait(epoll, events, room, -1) })?,
-            Some(timeout) => {
+            Some(wait) => {
                 let timeout = Timespec {
-                    seconds: timeout.as_secs() as i64,
-                    nanoseconds: i64::from(timeout.subsec_nanos()),
+                    seconds: wait.as_secs() as i64,
+                    nanoseconds: i64::from(wait.subsec_nanos()),
                 };
                 // SAFETY: as above; the timeout is of the kernel's layout and outlives the call;
                 // without a signal mask its size is not looked at.
@@ -202,7 +202,15 @@ impl EventLoop for Raw {
                         0usize,
                     )
                 };
-                check(count as i32)?
+                match check(count as i32) {
+                    // An older kernel, or a tool that knows none newer.
+                    Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                        let milliseconds = wait.as_nanos().div_ceil(1_000_000) as i32;
+                        // SAFETY: as above.
+                        check(unsafe { libc::epoll_wait(epoll, events, room, milliseconds) })?
+                    }
+                    count => count?,
+                }
             }
         };
         // SAFETY: the system has filled in so many.
