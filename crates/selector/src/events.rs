@@ -7,9 +7,10 @@ use std::sync::Arc;
 use token_ready::Event;
 
 use crate::queue::Rest;
+use crate::shared::Shared;
 use crate::stats::Tally;
 use crate::sys::{RawEvent, Scratch};
-use crate::table::{Key, Table};
+use crate::table::Key;
 
 /// A batch of events, filled by [`Poll::poll`](crate::Poll::poll) and reused from poll to poll.
 ///
@@ -41,15 +42,15 @@ pub struct Events {
 
 /// What a batch keeps of the `Poll` that filled it.
 struct Filler {
-    table: Arc<Table>,
+    shared: Arc<Shared>,
     tally: Arc<Tally>,
     rest: Rest,
 }
 
 impl Drop for Filler {
     fn drop(&mut self) {
-        self.table.counters.close(&self.tally);
-        self.table.sleep.give_back(self.rest);
+        self.shared.counters.close(&self.tally);
+        self.shared.sleep.give_back(self.rest);
     }
 }
 
@@ -87,13 +88,13 @@ impl Events {
     /// none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
         let raw = self.raw.get(index)?;
-        self.filler.as_ref()?.table.hand_out(raw)
+        self.filler.as_ref()?.shared.hand_out(raw)
     }
 
     /// Returns an iterator over the events.
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            table: self.filler.as_ref().map(|filler| &*filler.table),
+            shared: self.filler.as_ref().map(|filler| &*filler.shared),
             batch: self.raw.iter(),
         }
     }
@@ -103,23 +104,23 @@ impl Events {
         self.raw.clear();
     }
 
-    /// Empties the batch for a poll on `table`.
+    /// Empties the batch for a poll of the `Poll` that shares this.
     #[inline]
-    pub(crate) fn begin(&mut self, table: &Arc<Table>) {
+    pub(crate) fn begin(&mut self, shared: &Arc<Shared>) {
         self.raw.clear();
-        let filled_by = self.filler.as_ref().map(|filler| &filler.table);
-        if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, table)) {
-            self.serve(table);
+        let filled_by = self.filler.as_ref().map(|filler| &filler.shared);
+        if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, shared)) {
+            self.serve(shared);
         }
     }
 
-    /// Goes over to the `Poll` of `table`.
+    /// Goes over to another `Poll`.
     #[cold]
-    fn serve(&mut self, table: &Arc<Table>) {
+    fn serve(&mut self, shared: &Arc<Shared>) {
         self.filler = Some(Filler {
-            table: Arc::clone(table),
-            tally: table.counters.tally(),
-            rest: table.sleep.take_seat(),
+            shared: Arc::clone(shared),
+            tally: shared.counters.tally(),
+            rest: shared.sleep.take_seat(),
         });
     }
 
@@ -144,28 +145,28 @@ impl Events {
     /// Nearly always the first event is one, and what else there is in the batch is looked up once,
     /// when it is handed out. `woken` tells that the backend's own wake may be among the events.
     #[inline]
-    pub(crate) fn settle(&mut self, table: &Table, woken: bool) {
+    pub(crate) fn settle(&mut self, shared: &Shared, woken: bool) {
         if let Some(first) = self.raw.first() {
-            if woken || !table.is_live(first.key()) {
-                self.weed(table);
+            if woken || !shared.table.is_live(first.key()) {
+                self.weed(shared);
             }
         }
     }
 
     /// Leaves out all that belongs to no registration.
     #[cold]
-    fn weed(&mut self, table: &Table) {
+    fn weed(&mut self, shared: &Shared) {
         self.raw.retain(|raw| {
-            let live = table.is_live(raw.key());
+            let live = shared.table.is_live(raw.key());
             if !live {
-                table.count_stale(raw.key());
+                shared.count_stale(raw.key());
             }
             live
         });
     }
 }
 
-impl Table {
+impl Shared {
     /// Returns an event if its registration still stands, and counts one that does not.
     #[inline]
     fn hand_out(&self, raw: &RawEvent) -> Option<Event> {
@@ -179,7 +180,7 @@ impl Table {
     /// Returns an event if its registration still stands.
     #[inline]
     fn event(&self, raw: &RawEvent) -> Option<Event> {
-        let (token, reported) = self.resolve(raw.key())?;
+        let (token, reported) = self.table.resolve(raw.key())?;
         Some(Event::new(raw.readiness() & reported, token))
     }
 
@@ -222,7 +223,7 @@ impl IntoIterator for Events {
 /// An iterator over the events of a batch, made by [`Events::iter`].
 #[derive(Clone)]
 pub struct Iter<'a> {
-    table: Option<&'a Table>,
+    shared: Option<&'a Shared>,
     batch: std::slice::Iter<'a, RawEvent>,
 }
 
@@ -231,8 +232,8 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
-        let table = self.table?;
-        self.batch.find_map(|raw| table.hand_out(raw))
+        let shared = self.shared?;
+        self.batch.find_map(|raw| shared.hand_out(raw))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -245,7 +246,7 @@ impl FusedIterator for Iter<'_> {}
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let batch = self.batch.clone();
-        let events = batch.filter_map(|raw| self.table?.event(raw));
+        let events = batch.filter_map(|raw| self.shared?.event(raw));
         f.debug_list().entries(events).finish()
     }
 }

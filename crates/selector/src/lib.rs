@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod blocks;
+mod cells;
 mod error;
 mod evented;
 mod events;
 mod poll;
 mod queue;
+mod shared;
 mod source;
 mod standing;
 mod stats;

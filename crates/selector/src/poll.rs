@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::queue::Queue;
+use crate::queue::Outcome;
+use crate::shared::Shared;
 use crate::source::Place;
 use crate::stats::Stats;
-use crate::sys::{self, RawSource, Selector};
-use crate::table::{Entry, Index, Key, Meta, Table};
-use crate::user::User;
+use crate::sys::{self, RawEvent, RawSource, Selector};
+use crate::table::{Entry, Index, Key, Meta};
 use crate::{Backend, Evented, Events, RegistrationError};
 
 /// Waits until one of many sources is ready.
@@ -121,8 +121,7 @@ impl Poll {
         Ok(Poll {
             inner: Arc::new(Inner {
                 selector: Selector::new(backend)?,
-                table: Arc::default(),
-                queue: Queue::new(),
+                shared: Arc::default(),
                 system_first: AtomicBool::new(false),
             }),
             place: Place::shared(),
@@ -244,14 +243,14 @@ impl Poll {
 
     /// Returns what this `Poll` has done so far; it may be called at any time from any thread.
     pub fn stats(&self) -> Stats {
-        self.inner.table.counters.read()
+        self.inner.shared.counters.read()
     }
 }
 
 impl fmt::Debug for Poll {
     /// Lists the backend and the registrations: descriptor, token, interest and options.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let registrations: Vec<_> = self.inner.table.list().collect();
+        let registrations: Vec<_> = self.inner.shared.table.list().collect();
         f.debug_struct("Poll")
             .field("backend", &self.backend())
             .field("registrations", &registrations)
@@ -262,8 +261,7 @@ impl fmt::Debug for Poll {
 /// What the clones of a `Poll`'s reference share.
 pub(crate) struct Inner {
     pub(crate) selector: Selector,
-    pub(crate) table: Arc<Table>,
-    pub(crate) queue: Queue<Arc<User>>,
+    pub(crate) shared: Arc<Shared>,
     /// Whose turn it is where there is room for one event alone.
     system_first: AtomicBool,
 }
@@ -285,7 +283,10 @@ impl Inner {
     ) -> io::Result<Key> {
         self.check(interest, opts)?;
         let driven = self.driven(opts, owned);
-        let entry = self.table.lock(sys::index(source, &self.table)?);
+        let entry = self
+            .shared
+            .table
+            .lock(sys::index(source, &self.shared.table)?);
         let meta = Meta {
             interest,
             opts,
@@ -340,7 +341,7 @@ impl Inner {
         opts: PollOpt,
     ) -> io::Result<()> {
         self.check(interest, opts)?;
-        let entry = self.table.lock(index);
+        let entry = self.shared.table.lock(index);
         let (_, old_token, old) = standing(&entry, *expected)?;
         let new = Meta {
             interest,
@@ -403,7 +404,7 @@ impl Inner {
         index: Index,
         expected: Option<Key>,
     ) -> io::Result<()> {
-        let entry = self.table.lock(index);
+        let entry = self.shared.table.lock(index);
         let (key, ..) = standing(&entry, expected)?;
         let ended = self.selector.deregister(source, key);
         self.end(entry);
@@ -418,7 +419,7 @@ impl Inner {
             let _closed_already = self.deregister(source, key.index, Some(key)).is_err();
             return;
         }
-        let entry = self.table.lock(key.index);
+        let entry = self.shared.table.lock(key.index);
         if entry.current().is_some_and(|(current, ..)| current == key) {
             self.selector.forget(source, key);
             self.end(entry);
@@ -427,22 +428,22 @@ impl Inner {
 
     pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) {
         if self.selector.rearm(source, key, direction) {
-            self.table.counters.rearms.add(1);
+            self.shared.counters.rearms.add(1);
         }
     }
 
     /// Tells whether registering `source` makes no new room.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn has_slot(&self, source: RawSource) -> bool {
-        sys::index(source, &self.table).is_ok_and(|index| self.table.has_slot(index))
+        sys::index(source, &self.shared.table).is_ok_and(|index| self.shared.table.has_slot(index))
     }
 
     /// The slot of a source that nobody owns here, if it can be registered.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn borrowed(&self, source: RawSource) -> io::Result<Index> {
-        sys::index(source, &self.table)
+        sys::index(source, &self.shared.table)
             .ok()
-            .filter(|&index| self.table.has_slot(index))
+            .filter(|&index| self.shared.table.has_slot(index))
             .ok_or_else(|| RegistrationError::NotRegistered.into())
     }
 
@@ -450,7 +451,7 @@ impl Inner {
         let index = entry.index;
         entry.retire();
         drop(entry);
-        self.table.take_back(index);
+        self.shared.table.take_back(index);
     }
 
     pub(crate) fn check(&self, interest: Ready, opts: PollOpt) -> io::Result<()> {
@@ -493,7 +494,7 @@ impl Inner {
         timeout: Option<Duration>,
         interruptible: bool,
     ) -> io::Result<usize> {
-        events.begin(&self.table);
+        events.begin(&self.shared);
         let result = self.wait_for_events(events, timeout, interruptible);
         events.count();
         result.map(|()| events.len())
@@ -551,20 +552,20 @@ impl Inner {
     /// Waits once, and puts into `events` what is there.
     #[inline(always)]
     fn round(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let queued = !self.queue.is_empty();
+        let queued = !self.shared.queue.is_empty();
         if queued || timeout == Some(Duration::ZERO) {
             return self.look(events, queued);
         }
-        let (sleep, rest) = (&self.table.sleep, events.rest());
+        let (sleep, rest) = (&self.shared.sleep, events.rest());
         sleep.enter(rest);
-        let timeout = if self.queue.is_empty() {
+        let timeout = if self.shared.queue.is_empty() {
             timeout
         } else {
             Some(Duration::ZERO)
         };
         let result = self.wait(events, timeout);
         let woken = sleep.leave(rest);
-        events.settle(&self.table, woken);
+        events.settle(&self.shared, woken);
         self.drain(events, events.capacity());
         result
     }
@@ -585,8 +586,8 @@ impl Inner {
         if drained < events.capacity() {
             result = self.wait(events, Some(Duration::ZERO));
         }
-        let passed = self.table.sleep.pass();
-        events.settle(&self.table, passed);
+        let passed = self.shared.sleep.pass();
+        events.settle(&self.shared, passed);
         if drained == 0 {
             self.drain(events, events.capacity());
         } else if passed {
@@ -608,20 +609,28 @@ impl Inner {
     /// Fills `events` up to `limit` from the queue.
     #[inline]
     fn drain(&self, events: &mut Events, limit: usize) {
-        if !self.queue.is_empty() {
+        if !self.shared.queue.is_empty() {
             self.drain_queued(events, limit);
         }
     }
 
+    #[inline(never)]
     fn drain_queued(&self, events: &mut Events, limit: usize) {
         let room = limit.saturating_sub(events.len());
         if room > 0 {
-            self.queue.drain(room, |node, requests| {
-                self.table.counters.wakes_elided.add(requests - 1);
-                let event = User::take(&self.queue, node);
+            let Shared { queue, table, .. } = &*self.shared;
+            let mut wakes = 0;
+            queue.drain(&table.cells, room, |number, cell| {
+                let taken = cell.take(Index::of_cell(number));
+                wakes += taken.wakes;
+                let event = taken.event.map(|(key, ready)| RawEvent::new(key, ready));
                 events.raw.extend(event);
-                event.is_some()
+                Outcome {
+                    event: event.is_some(),
+                    again: taken.again,
+                }
             });
+            self.shared.counters.wakes_seen.add(wakes);
         }
         // What is left is for another poller, if one sleeps.
         self.pass_on();
@@ -630,32 +639,29 @@ impl Inner {
     /// Prepares for somebody else waiting on the descriptor of this `Poll`.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
     pub(crate) fn lend(&self) {
-        self.table.sleep.lend();
+        self.shared.sleep.lend();
         self.pass_on();
     }
 
     /// Wakes a sleeper if there is something in the queue for it.
     fn pass_on(&self) {
-        if !self.queue.is_empty() && self.table.sleep.must_wake() {
+        if !self.shared.queue.is_empty() && self.shared.sleep.must_wake() {
+            self.shared.counters.wakes_passed_on.add(1);
             self.wake();
         }
     }
 
-    /// Wakes a sleeper if there is one; something was queued.
+    /// Wakes a sleeper: something was queued.
     pub(crate) fn notify(&self) {
-        if self.table.sleep.must_wake() {
-            self.wake();
-        } else {
-            self.table.counters.wakes_elided.add(1);
-        }
+        self.shared.counters.wakes_sent.add(1);
+        self.wake();
     }
 
     fn wake(&self) {
-        self.table.counters.wakes_sent.add(1);
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.
         if self.selector.wake().is_err() {
-            self.table.sleep.pass();
+            self.shared.sleep.pass();
         }
     }
 }

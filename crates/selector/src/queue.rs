@@ -1,181 +1,116 @@
 //! The queue of user-space readiness, and the protocol by which it wakes a sleeping poller.
 //!
-//! Producers push nodes from any thread, without a lock; a poll drains them. No events, no tokens
-//! and no system calls live here: the caller turns nodes into events and does the waking.
+//! Producers push cells from any thread, without a lock; a poll drains them. No events, no tokens
+//! and no system calls live here: the caller turns cells into events and does the waking.
 
-use std::marker::PhantomData;
-use std::ptr;
+use crate::cells::{Cell, Cells, Lease};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Mutex, Ordering, between_sequential};
 
-use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Mutex, Ordering, between_sequential};
-
-/// What can stand in a [`Queue`], once at a time.
-pub(crate) struct Node<T> {
-    next: AtomicPtr<Node<T>>,
-    /// How often the node was asked for since it was last drained; it is queued unless zero.
-    requests: AtomicUsize,
-    pub(crate) value: T,
+/// Cells in the order they were pushed, by their numbers plus one; zero is none.
+#[derive(Default)]
+struct Chain {
+    first: u32,
+    last: u32,
 }
 
-impl<T> Node<T> {
-    pub(crate) fn new(value: T) -> Arc<Node<T>> {
-        Arc::new(Node {
-            next: AtomicPtr::new(ptr::null_mut()),
-            requests: AtomicUsize::new(0),
-            value,
-        })
+impl Chain {
+    fn pop<'a>(&mut self, cells: &'a Cells) -> Option<(u32, &'a Cell)> {
+        let number = self.first.checked_sub(1)?;
+        let cell = cells.get(number)?;
+        self.first = cell.next.load(Ordering::Relaxed);
+        if self.first == 0 {
+            self.last = 0;
+        }
+        Some((number, cell))
     }
 
-    /// Counts a request; tells whether it is the first since the last drain, so that the caller
-    /// has to put the node into its queue.
-    ///
-    /// Whatever the calling thread wrote before is visible to who drains the node afterwards.
-    #[inline]
-    pub(crate) fn request(&self) -> bool {
-        let before = self.requests.fetch_add(1, Ordering::AcqRel);
-        if before > usize::MAX / 2 {
-            // Never let the count wrap to zero: the node would be queued twice.
-            self.requests.fetch_sub(1, Ordering::Relaxed);
+    fn append(&mut self, other: Chain, cells: &Cells) {
+        match self.last.checked_sub(1).and_then(|last| cells.get(last)) {
+            Some(last) if other.first != 0 => {
+                last.next.store(other.first, Ordering::Relaxed);
+                self.last = other.last;
+            }
+            Some(_) => {}
+            None => *self = other,
         }
-        before == 0
     }
 }
 
-/// Nodes in the order they were pushed, owned by whoever holds the chain.
-struct Chain<T> {
-    first: *mut Node<T>,
-    last: *mut Node<T>,
-}
-
-// SAFETY: a chain owns a reference count of each of its nodes, as a list of `Arc`s would.
-unsafe impl<T: Send + Sync> Send for Chain<T> {}
-
-impl<T> Chain<T> {
-    const fn new() -> Chain<T> {
-        Chain {
-            first: ptr::null_mut(),
-            last: ptr::null_mut(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_null()
-    }
-
-    fn pop(&mut self) -> Option<Arc<Node<T>>> {
-        if self.first.is_null() {
-            return None;
-        }
-        // SAFETY: the pointer came from `Arc::into_raw` in `Queue::push`, whose count the chain
-        // took over; unlinking it here gives that count to the caller, once.
-        let node = unsafe { Arc::from_raw(self.first.cast_const()) };
-        self.first = node.next.load(Ordering::Relaxed);
-        if self.first.is_null() {
-            self.last = ptr::null_mut();
-        }
-        Some(node)
-    }
-
-    fn append(&mut self, mut other: Chain<T>) {
-        if self.last.is_null() {
-            std::mem::swap(self, &mut other);
-            return;
-        }
-        // SAFETY: the chain holds a count of its last node, so that it is alive.
-        let last = unsafe { &*self.last };
-        last.next.store(other.first, Ordering::Relaxed);
-        if !other.last.is_null() {
-            self.last = other.last;
-        }
-        (other.first, other.last) = (ptr::null_mut(), ptr::null_mut());
-    }
-}
-
-impl<T> Drop for Chain<T> {
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
-}
-
-/// Nodes that wait to be drained.
-pub(crate) struct Queue<T> {
-    /// What was pushed since the last drain, newest first.
-    head: AtomicPtr<Node<T>>,
+/// Cells that wait to be drained, each at most once: see [`Cell`] for who may push.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// What was pushed since the last drain, newest first: a number plus one; zero is none.
+    head: AtomicU32,
     /// What a drain had no room for, oldest first.
-    backlog: Mutex<Chain<T>>,
+    backlog: Mutex<Chain>,
     has_backlog: AtomicBool,
-    /// `head` owns nodes, which its type does not say.
-    owns: PhantomData<Arc<Node<T>>>,
 }
 
-impl<T> Queue<T> {
-    pub(crate) fn new() -> Queue<T> {
-        Queue {
-            head: AtomicPtr::new(ptr::null_mut()),
-            backlog: Mutex::new(Chain::new()),
-            has_backlog: AtomicBool::new(false),
-            owns: PhantomData,
-        }
-    }
-
+impl Queue {
     /// Tells whether there is nothing to drain.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.load(Ordering::SeqCst).is_null() && !self.has_backlog.load(Ordering::SeqCst)
+        self.head.load(Ordering::SeqCst) == 0 && !self.has_backlog.load(Ordering::SeqCst)
     }
 
-    /// Queues a node for which [`Node::request`] has just returned true.
-    pub(crate) fn push(&self, node: Arc<Node<T>>) {
-        let node = Arc::into_raw(node).cast_mut();
+    /// Queues a cell, of which a change has just said that it has to be pushed.
+    #[inline]
+    pub(crate) fn push(&self, lease: &Lease) {
+        self.push_cell(lease.cell(), lease.number());
+    }
+
+    fn push_cell(&self, cell: &Cell, number: u32) {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // SAFETY: `node` is alive, its count has just been taken over from an `Arc`.
-            let next = unsafe { &(*node).next };
-            next.store(head, Ordering::Relaxed);
-            match self
-                .head
-                .compare_exchange_weak(head, node, Ordering::SeqCst, Ordering::Relaxed)
-            {
+            cell.next.store(head, Ordering::Relaxed);
+            match self.head.compare_exchange_weak(
+                head,
+                number + 1,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
         }
     }
 
-    /// Hands the queued nodes to `take`, oldest first, each with its number of requests, until
-    /// `take` was true `room` times.
-    ///
-    /// A node may be queued again from within `take`; it then waits for the next drain.
+    /// Hands the queued cells to `take`, oldest first, until it has taken an event out of `room` of
+    /// them.
     pub(crate) fn drain(
         &self,
+        cells: &Cells,
         mut room: usize,
-        mut take: impl FnMut(&Arc<Node<T>>, usize) -> bool,
+        mut take: impl FnMut(u32, &Cell) -> Outcome,
     ) {
         let mut backlog = self.backlog.lock().unwrap_or_else(|e| e.into_inner());
-        backlog.append(self.take_all());
+        let pushed = self.take_all(cells);
+        backlog.append(pushed, cells);
         while room > 0 {
-            let Some(node) = backlog.pop() else { break };
-            // From here on the node may be queued anew.
-            let requests = node.requests.swap(0, Ordering::AcqRel);
-            if take(&node, requests) {
-                room -= 1;
+            let Some((number, cell)) = backlog.pop(cells) else {
+                break;
+            };
+            // From here on the cell may be queued anew.
+            let outcome = take(number, cell);
+            room -= usize::from(outcome.event);
+            if outcome.again {
+                // For the next drain.
+                self.push_cell(cell, number);
             }
         }
-        self.has_backlog
-            .store(!backlog.is_empty(), Ordering::SeqCst);
+        self.has_backlog.store(backlog.first != 0, Ordering::SeqCst);
     }
 
     /// Takes what was pushed, in the order of pushing.
-    fn take_all(&self) -> Chain<T> {
-        let mut newest = self.head.swap(ptr::null_mut(), Ordering::SeqCst);
+    fn take_all(&self, cells: &Cells) -> Chain {
+        let mut newest = self.head.swap(0, Ordering::SeqCst);
         let mut chain = Chain {
-            first: ptr::null_mut(),
+            first: 0,
             last: newest,
         };
-        while !newest.is_null() {
-            // SAFETY: the swap took the whole list over, so that each node in it is alive.
-            let node = unsafe { &*newest };
-            let older = node.next.load(Ordering::Relaxed);
-            node.next.store(chain.first, Ordering::Relaxed);
+        while let Some(cell) = newest.checked_sub(1).and_then(|number| cells.get(number)) {
+            let older = cell.next.load(Ordering::Relaxed);
+            cell.next.store(chain.first, Ordering::Relaxed);
             chain.first = newest;
             newest = older;
         }
@@ -183,10 +118,12 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Drop for Queue<T> {
-    fn drop(&mut self) {
-        drop(self.take_all());
-    }
+/// What became of a cell that was taken out of the queue.
+pub(crate) struct Outcome {
+    /// It had an event.
+    pub(crate) event: bool,
+    /// It is to be queued again.
+    pub(crate) again: bool,
 }
 
 /// Who sleeps, and whether somebody is already on the way to wake them.
@@ -298,8 +235,9 @@ mod model {
 
     use std::sync::Arc as StdArc;
 
-    use loom::sync::{Condvar, Mutex};
+    use loom::sync::{Arc, Condvar, Mutex};
     use loom::thread;
+    use token_ready::{PollOpt, Ready, Token};
 
     use super::*;
 
@@ -331,32 +269,62 @@ mod model {
         }
     }
 
+    #[derive(Default)]
     struct Poll {
-        queue: Queue<usize>,
+        cells: Cells,
+        queue: Queue,
         sleep: Sleep,
         handle: Handle,
     }
 
+    /// What a poll reported: number and readiness.
+    type Seen = Vec<(u32, Ready)>;
+
     impl Poll {
         fn new() -> Arc<Poll> {
-            Arc::new(Poll {
-                queue: Queue::new(),
-                sleep: Sleep::default(),
-                handle: Handle::default(),
-            })
+            Arc::new(Poll::default())
         }
 
-        fn wake(&self, node: &Arc<Node<usize>>) {
-            if node.request() {
-                self.queue.push(Arc::clone(node));
-                if self.sleep.must_wake() {
-                    self.handle.set();
-                }
+        fn waker(&self) -> Lease {
+            self.cells.give_to_waker(Token(0))
+        }
+
+        fn source(&self, opts: PollOpt) -> Lease {
+            let lease = self.cells.give(Ready::empty());
+            self.register(&lease, opts);
+            lease
+        }
+
+        fn register(&self, lease: &Lease, opts: PollOpt) {
+            let (_, next) = lease
+                .cell()
+                .register(lease.index(), Token(0), Ready::READABLE, opts);
+            if next.push {
+                self.push(lease);
             }
         }
 
-        /// As `Inner::round` does it: returns the values of the nodes that were drained.
-        fn poll(&self, room: usize, rest: Rest) -> Vec<usize> {
+        fn wake(&self, lease: &Lease) {
+            if lease.cell().wake() {
+                self.push(lease);
+            }
+        }
+
+        fn set(&self, lease: &Lease, readiness: Ready) {
+            if lease.cell().set(readiness).push {
+                self.push(lease);
+            }
+        }
+
+        fn push(&self, lease: &Lease) {
+            self.queue.push(lease);
+            if self.sleep.must_wake() {
+                self.handle.set();
+            }
+        }
+
+        /// As `Inner::round` does it.
+        fn poll(&self, room: usize, rest: Rest) -> Seen {
             let mut seen = Vec::new();
             while seen.is_empty() {
                 if self.queue.is_empty() {
@@ -377,12 +345,16 @@ mod model {
             seen
         }
 
-        fn drain(&self, room: usize, seen: &mut Vec<usize>) {
+        fn drain(&self, room: usize, seen: &mut Seen) {
             let room = room.saturating_sub(seen.len());
             if room > 0 {
-                self.queue.drain(room, |node, _| {
-                    seen.push(node.value);
-                    true
+                self.queue.drain(&self.cells, room, |number, cell| {
+                    let taken = cell.take(crate::table::Index::of_cell(number));
+                    seen.extend(taken.event.map(|(_, readiness)| (number, readiness)));
+                    Outcome {
+                        event: taken.event.is_some(),
+                        again: taken.again,
+                    }
                 });
             }
             if !self.queue.is_empty() && self.sleep.must_wake() {
@@ -402,38 +374,34 @@ mod model {
     #[test]
     fn a_wake_reaches_a_poller_that_is_falling_asleep() {
         for rest in [Rest::Seated, Rest::Standing] {
-            wake_who_falls_asleep(rest);
-        }
-    }
-
-    fn wake_who_falls_asleep(rest: Rest) {
-        loom::model(move || {
-            let poll = Poll::new();
-            let node = Node::new(1);
-            let waker = thread::spawn({
-                let (poll, node) = (Arc::clone(&poll), Arc::clone(&node));
-                move || poll.wake(&node)
+            loom::model(move || {
+                let poll = Poll::new();
+                let lease = StdArc::new(poll.waker());
+                let waker = thread::spawn({
+                    let (poll, lease) = (Arc::clone(&poll), StdArc::clone(&lease));
+                    move || poll.wake(&lease)
+                });
+                assert_eq!(poll.poll(8, rest), [(0, Ready::READABLE)]);
+                waker.join().unwrap();
+                assert!(poll.queue.is_empty());
             });
-            assert_eq!(poll.poll(8, rest), [1]);
-            waker.join().unwrap();
-            assert!(poll.queue.is_empty());
-        });
+        }
     }
 
     #[test]
     fn two_wakers_reach_one_poller_whatever_is_elided() {
         bounded(|| {
             let poll = Poll::new();
-            let wakers = [1, 2].map(|value| {
-                let poll = Arc::clone(&poll);
-                thread::spawn(move || poll.wake(&Node::new(value)))
+            let wakers = [0, 1].map(|_| {
+                let (poll, lease) = (Arc::clone(&poll), poll.waker());
+                thread::spawn(move || poll.wake(&lease))
             });
             let mut seen = poll.poll(8, Rest::Seated);
             while seen.len() < 2 {
                 seen.extend(poll.poll(8, Rest::Seated));
             }
             seen.sort_unstable();
-            assert_eq!(seen, [1, 2]);
+            assert_eq!(seen, [(0, Ready::READABLE), (1, Ready::READABLE)]);
             for waker in wakers {
                 waker.join().unwrap();
             }
@@ -444,22 +412,20 @@ mod model {
     fn two_pollers_share_what_one_has_no_room_for() {
         bounded(|| {
             let poll = Poll::new();
+            let leases = [poll.waker(), poll.waker()];
             let other = thread::spawn({
                 let poll = Arc::clone(&poll);
                 move || poll.poll(1, Rest::Standing)
             });
             let waker = thread::spawn({
                 let poll = Arc::clone(&poll);
-                move || {
-                    poll.wake(&Node::new(1));
-                    poll.wake(&Node::new(2));
-                }
+                move || leases.iter().for_each(|lease| poll.wake(lease))
             });
             let mut seen = poll.poll(1, Rest::Seated);
             seen.extend(other.join().unwrap());
             waker.join().unwrap();
             seen.sort_unstable();
-            assert_eq!(seen, [1, 2]);
+            assert_eq!(seen, [(0, Ready::READABLE), (1, Ready::READABLE)]);
         });
     }
 
@@ -467,31 +433,84 @@ mod model {
     fn a_coalesced_wake_still_shows_what_was_written_before_it() {
         loom::model(|| {
             let poll = Poll::new();
-            let node = Node::new(0);
+            let lease = StdArc::new(poll.waker());
             let written = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
             let wakers = [0, 1].map(|at| {
-                let (poll, node) = (Arc::clone(&poll), Arc::clone(&node));
+                let (poll, lease) = (Arc::clone(&poll), StdArc::clone(&lease));
                 let written = Arc::clone(&written);
                 thread::spawn(move || {
                     written[at].store(1, Ordering::Relaxed);
-                    poll.wake(&node);
+                    poll.wake(&lease);
                 })
             });
-            let mut requests = 0;
-            poll.queue.drain(1, |_, count| {
-                requests += count;
-                true
-            });
+            let wakes = || {
+                let mut wakes = 0;
+                poll.queue.drain(&poll.cells, 1, |number, cell| {
+                    let taken = cell.take(crate::table::Index::of_cell(number));
+                    wakes += taken.wakes;
+                    Outcome {
+                        event: true,
+                        again: taken.again,
+                    }
+                });
+                wakes
+            };
+            let first = wakes();
             let seen: usize = written.iter().map(|w| w.load(Ordering::Relaxed)).sum();
-            assert!(seen >= requests, "{requests} wakes, but {seen} writes");
+            assert!(seen >= first, "{first} wakes, but {seen} writes");
             for waker in wakers {
                 waker.join().unwrap();
             }
-            poll.queue.drain(1, |_, count| {
-                requests += count;
-                true
+            // The one may have been counted, but not pushed yet, when the other's brought the drain.
+            assert_eq!(first + wakes(), 2);
+        });
+    }
+
+    #[test]
+    fn the_readiness_that_was_set_last_is_reported() {
+        bounded(|| {
+            let poll = Poll::new();
+            let lease = StdArc::new(poll.source(PollOpt::EDGE));
+            let setter = thread::spawn({
+                let (poll, lease) = (Arc::clone(&poll), StdArc::clone(&lease));
+                move || {
+                    poll.set(&lease, Ready::READABLE);
+                    poll.set(&lease, Ready::READABLE | Ready::HUP);
+                }
             });
-            assert_eq!(requests, 2);
+            let mut last = poll.poll(8, Rest::Seated);
+            while last != [(0, Ready::READABLE | Ready::HUP)] {
+                last = poll.poll(8, Rest::Seated);
+            }
+            setter.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_oneshot_is_reported_once_a_registration() {
+        bounded(|| {
+            let poll = Poll::new();
+            let lease = StdArc::new(poll.source(PollOpt::ONESHOT));
+            let setter = thread::spawn({
+                let (poll, lease) = (Arc::clone(&poll), StdArc::clone(&lease));
+                move || poll.set(&lease, Ready::READABLE)
+            });
+            let registrar = thread::spawn({
+                let (poll, lease) = (Arc::clone(&poll), StdArc::clone(&lease));
+                move || poll.register(&lease, PollOpt::ONESHOT)
+            });
+            let mut events = poll.poll(8, Rest::Seated).len();
+            setter.join().unwrap();
+            registrar.join().unwrap();
+            let mut seen = Vec::new();
+            poll.drain(8, &mut seen);
+            events += seen.len();
+            assert!((1..=2).contains(&events), "{events}");
+            // Whatever came when: the later registration was reported, and is silent now.
+            poll.set(&lease, Ready::READABLE);
+            seen.clear();
+            poll.drain(8, &mut seen);
+            assert!(seen.is_empty(), "{seen:?}");
         });
     }
 
@@ -499,9 +518,10 @@ mod model {
     fn a_lent_poll_is_woken_without_a_sleeper() {
         loom::model(|| {
             let poll = Poll::new();
+            let lease = poll.waker();
             let waker = thread::spawn({
                 let poll = Arc::clone(&poll);
-                move || poll.wake(&Node::new(1))
+                move || poll.wake(&lease)
             });
             // As `Inner::lend` does it.
             poll.sleep.lend();
@@ -511,29 +531,10 @@ mod model {
             // Somebody else waits on the descriptor.
             poll.handle.sleep();
             poll.sleep.pass();
-            let mut seen = 0;
-            poll.queue.drain(1, |node, _| {
-                seen += node.value;
-                true
-            });
-            assert_eq!(seen, 1);
+            let mut seen = Vec::new();
+            poll.drain(1, &mut seen);
+            assert_eq!(seen, [(0, Ready::READABLE)]);
             waker.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn what_is_left_in_a_queue_is_freed_with_it() {
-        loom::model(|| {
-            let value = StdArc::new(());
-            let queue = Queue::new();
-            for _ in 0..3 {
-                let node = Node::new(StdArc::clone(&value));
-                assert!(node.request());
-                queue.push(node);
-            }
-            queue.drain(1, |_, _| true);
-            drop(queue);
-            assert_eq!(StdArc::strong_count(&value), 1);
         });
     }
 }

@@ -29,7 +29,8 @@ pub struct Stats {
     pub stale: usize,
     /// Wakes that cost a system call.
     pub wakes_sent: usize,
-    /// Wakes that cost none: a poller was awake or another wake was pending.
+    /// Wakes that cost none, because a poller was awake or another wake was pending; counted as polls
+    /// come across them. Readiness that is set where the source waits to be reported already is none.
     pub wakes_elided: usize,
     /// Edges that were armed anew after `WouldBlock`, on a backend that emulates them.
     pub rearms: usize,
@@ -41,8 +42,11 @@ pub(crate) struct Counters {
     /// What each batch counts for itself, and what those that are gone have counted.
     tallies: Mutex<(Vec<Arc<Tally>>, Tally)>,
     pub(crate) stale: Counter,
+    /// Wakes that polls have come across, those that cost a system call, and the system calls by
+    /// which a poll passes on what it has no room for.
+    pub(crate) wakes_seen: Counter,
     pub(crate) wakes_sent: Counter,
-    pub(crate) wakes_elided: Counter,
+    pub(crate) wakes_passed_on: Counter,
     pub(crate) rearms: Counter,
 }
 
@@ -53,12 +57,14 @@ impl Counters {
             let own = tallies.0.iter().map(|tally| count(tally));
             own.fold(count(&tallies.1), usize::wrapping_add)
         };
+        let wakes_sent = self.wakes_sent.get();
         Stats {
             polls: sum(|tally| tally.polls.get()),
             events: sum(|tally| tally.events.get()),
             stale: self.stale.get(),
-            wakes_sent: self.wakes_sent.get(),
-            wakes_elided: self.wakes_elided.get(),
+            wakes_sent: wakes_sent.wrapping_add(self.wakes_passed_on.get()),
+            // A wake that was sent may not have been seen yet.
+            wakes_elided: self.wakes_seen.get().saturating_sub(wakes_sent),
             rearms: self.rearms.get(),
         }
     }

@@ -2,14 +2,14 @@
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+    Mutex,
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+    Mutex,
+    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 };
 
 /// Stands between two sequentially consistent operations whose order matters.

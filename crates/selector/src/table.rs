@@ -8,12 +8,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard};
 
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::queue::Sleep;
-use crate::stats::Counters;
+use crate::blocks::{Blocks, Numbers};
+use crate::cells::Cells;
 
 /// A registration, as the system and the batch of events name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub(crate) struct Index(u32);
 
 impl Index {
     const GIVEN: u32 = 1 << 31;
+    const CELL: u32 = 1 << 31 | 1 << 30;
 
     /// The slot of a descriptor; none for a negative number.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
@@ -65,9 +66,20 @@ impl Index {
         (self.0 & !Index::GIVEN) as usize
     }
 
-    /// The number of a registration without a descriptor.
-    fn given(self) -> u32 {
-        self.0 & !Index::GIVEN
+    /// The index of a cell.
+    pub(crate) fn of_cell(number: u32) -> Index {
+        Index(number | Index::CELL)
+    }
+
+    /// The number of a cell.
+    fn cell(self) -> Option<u32> {
+        (self.0 & Index::CELL == Index::CELL).then_some(self.0 & !Index::CELL)
+    }
+
+    /// A number that the table gave out.
+    fn given(self) -> Option<u32> {
+        let is_given = self.0 & Index::CELL == Index::GIVEN;
+        is_given.then_some(self.0 & !Index::GIVEN)
     }
 
     fn descriptor(self) -> Option<u32> {
@@ -96,7 +108,7 @@ pub(crate) struct Meta {
 impl Meta {
     const OWNED: u32 = 1 << 24;
 
-    fn to_bits(self) -> u32 {
+    pub(crate) fn to_bits(self) -> u32 {
         let owned = if self.owned { Meta::OWNED } else { 0 };
         u32::from(self.interest.bits())
             | u32::from(self.opts.bits()) << 8
@@ -104,7 +116,7 @@ impl Meta {
             | owned
     }
 
-    fn from_bits(bits: u32) -> Meta {
+    pub(crate) fn from_bits(bits: u32) -> Meta {
         Meta {
             interest: Ready::from_bits_truncate(bits as u8),
             opts: PollOpt::from_bits_truncate((bits >> 8) as u8),
@@ -134,101 +146,28 @@ type Block = [Slot; BLOCK as usize];
 
 const BLOCK: u32 = 256;
 
-/// Where a block is, once one of its slots was needed.
-type Cell = OnceLock<Box<Block>>;
-
 fn make_block() -> Box<Block> {
     Box::new(std::array::from_fn(|_| Slot::default()))
 }
 
-/// The blocks of the lowest indices, one step away: those of 65,536 descriptors.
-struct Near(Box<[Cell; Near::LEN as usize]>);
-
-impl Near {
-    const LEN: u32 = 256;
-}
-
-impl Default for Near {
-    fn default() -> Near {
-        Near(Box::new(std::array::from_fn(|_| Cell::new())))
-    }
-}
-
-/// Blocks by number, any number of them, in tiers that double, so that none ever moves.
-#[derive(Default)]
-struct Far {
-    tiers: [OnceLock<Box<[Cell]>>; Far::TIERS],
-}
-
-impl Far {
-    const FIRST: u32 = 64;
-    const TIERS: usize = (31 - BLOCK.ilog2() - Far::FIRST.ilog2() + 1) as usize;
-
-    /// The tier of a block, and its place there.
-    fn place(block: u32) -> (usize, usize) {
-        let shifted = block + Far::FIRST;
-        let tier = shifted.ilog2();
-        (
-            (tier - Far::FIRST.ilog2()) as usize,
-            (shifted - (1 << tier)) as usize,
-        )
-    }
-
-    #[inline(never)]
-    fn get(&self, block: u32) -> Option<&Block> {
-        let (tier, at) = Far::place(block);
-        let block = self.tiers.get(tier)?.get()?.get(at)?.get()?;
-        Some(block)
-    }
-
-    fn get_or_make(&self, block: u32) -> &Block {
-        let (tier, at) = Far::place(block);
-        let cells = self.tiers[tier].get_or_init(|| {
-            let len = Far::FIRST << tier;
-            (0..len).map(|_| Cell::new()).collect()
-        });
-        cells[at].get_or_init(make_block)
-    }
-
-    /// The blocks that are there, with their numbers; one may be there without those before it.
-    fn iter(&self) -> impl Iterator<Item = (u32, &Cell)> {
-        (0..).zip(&self.tiers).flat_map(|(tier, cells)| {
-            let first = (Far::FIRST << tier) - Far::FIRST;
-            (first..).zip(cells.get().into_iter().flatten())
-        })
-    }
-}
-
 /// The slots of blocks, with their indices.
 fn slots<'a>(
-    blocks: impl Iterator<Item = (u32, &'a Cell)>,
+    blocks: impl Iterator<Item = (u32, &'a Box<Block>)>,
 ) -> impl Iterator<Item = (u32, &'a Slot)> {
-    blocks.flat_map(|(block, cell)| {
-        let slots = cell.get().into_iter().flat_map(|block| block.iter());
-        (block * BLOCK..).zip(slots)
-    })
-}
-
-/// Numbers for registrations that have no descriptor.
-#[derive(Default)]
-struct Numbers {
-    next: u32,
-    free: Vec<u32>,
+    blocks.flat_map(|(number, block)| (number * BLOCK..).zip(block.iter()))
 }
 
 /// All registrations of one `Poll`.
 #[derive(Default)]
 pub(crate) struct Table {
-    near: Near,
-    /// The descriptors that [`Near`] has no block for.
-    far: Far,
-    /// The registrations without a descriptor.
-    given: Far,
+    /// The first 65,536 are near.
+    descriptors: Blocks<Box<Block>, 256>,
+    /// The sources that are known by a number which the table gave out.
+    given: Blocks<Box<Block>, 16>,
+    /// The sources that are set by hand.
+    pub(crate) cells: Cells,
     numbers: Mutex<Numbers>,
     shards: [Mutex<()>; 16],
-    // Of no concern to the table: what else a `Poll` and its batches share.
-    pub(crate) counters: Counters,
-    pub(crate) sleep: Sleep,
 }
 
 impl Table {
@@ -236,22 +175,28 @@ impl Table {
     /// the registration is not the one the key was made for.
     #[inline]
     pub(crate) fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
-        let slot = self.slot(key.index)?;
-        let token = slot.token.load(Ordering::Acquire);
-        let meta = slot.meta.load(Ordering::Acquire);
-        // Whoever has the key has seen its generation published, with this token or a later one.
-        // A later one is written behind a change of the generation, which would be seen here.
-        if slot.generation.load(Ordering::Relaxed) != key.generation {
-            return None;
+        // Only the numbers of descriptors are that small.
+        match self.descriptors.near(key.index.0 / BLOCK) {
+            Some(block) => resolve(&block.get()?[(key.index.0 % BLOCK) as usize], key),
+            None => self.resolve_far(key),
         }
-        Some((Token(token), Meta::reported_bits(meta)))
+    }
+
+    /// Does as [`resolve`](Table::resolve) for what is no near descriptor.
+    #[inline(never)]
+    fn resolve_far(&self, key: Key) -> Option<(Token, Ready)> {
+        let Some(number) = key.index.cell() else {
+            return resolve(self.slot(key.index)?, key);
+        };
+        // What is to be reported of a cell was told apart as it was taken out of the queue.
+        let token = self.cells.resolve(number, key.generation)?;
+        Some((token, Ready::all()))
     }
 
     /// Tells whether the registration that a key was made for still stands.
     #[inline]
     pub(crate) fn is_live(&self, key: Key) -> bool {
-        self.slot(key.index)
-            .is_some_and(|slot| slot.generation.load(Ordering::Acquire) == key.generation)
+        self.resolve(key).is_some()
     }
 
     /// Tells whether there is room for `index` already.
@@ -259,31 +204,29 @@ impl Table {
         self.slot(index).is_some()
     }
 
-    #[inline]
     fn slot(&self, index: Index) -> Option<&Slot> {
-        let block = match self.near.0.get((index.0 / BLOCK) as usize) {
-            Some(near) => near.get()?,
-            None => self.far_block(index)?,
+        let (number, block) = match index.descriptor() {
+            Some(descriptor) => (descriptor, self.descriptors.get(descriptor / BLOCK)?),
+            None => {
+                let number = index.given()?;
+                (number, self.given.get(number / BLOCK)?)
+            }
         };
-        Some(&block[(index.0 % BLOCK) as usize])
-    }
-
-    fn far_block(&self, index: Index) -> Option<&Block> {
-        match index.descriptor() {
-            Some(descriptor) => self.far.get(descriptor / BLOCK - Near::LEN),
-            None => self.given.get(index.given() / BLOCK),
-        }
+        Some(&block[(number % BLOCK) as usize])
     }
 
     fn slot_or_make(&self, index: Index) -> &Slot {
-        let block = match self.near.0.get((index.0 / BLOCK) as usize) {
-            Some(near) => near.get_or_init(make_block),
-            None => match index.descriptor() {
-                Some(descriptor) => self.far.get_or_make(descriptor / BLOCK - Near::LEN),
-                None => self.given.get_or_make(index.given() / BLOCK),
-            },
+        let (number, block) = match index.descriptor() {
+            Some(descriptor) => {
+                let block = self.descriptors.get_or_make(descriptor / BLOCK, make_block);
+                (descriptor, block)
+            }
+            None => {
+                let number = index.0 & !Index::GIVEN;
+                (number, self.given.get_or_make(number / BLOCK, make_block))
+            }
         };
-        &block[(index.0 % BLOCK) as usize]
+        &block[(number % BLOCK) as usize]
     }
 
     /// Locks a slot for a change.
@@ -296,35 +239,27 @@ impl Table {
         }
     }
 
-    /// Gives out an index for a registration without a descriptor.
+    /// Gives out an index for a source whose own number is no use as one.
+    #[cfg_attr(unix, expect(dead_code, reason = "descriptors are small numbers"))]
     pub(crate) fn give(&self) -> Index {
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
-        let number = numbers.free.pop().unwrap_or_else(|| {
-            numbers.next += 1;
-            numbers.next - 1
-        });
-        Index(number | Index::GIVEN)
+        Index(numbers.give() | Index::GIVEN)
     }
 
     /// Takes back what [`give`](Table::give) gave out, its registration having been retired; a
     /// descriptor's index is nobody's to give out.
     pub(crate) fn take_back(&self, index: Index) {
-        if index.descriptor().is_some() {
-            return;
-        }
+        let Some(number) = index.given() else { return };
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
-        numbers.free.push(index.given());
+        numbers.take_back(number);
     }
 
     /// Lists what is registered at the moment; `Err` holds the number of a source without a
     /// descriptor.
     pub(crate) fn list(&self) -> impl Iterator<Item = Registered> {
-        let far = self.far.iter();
-        let far = far.map(|(block, cell)| (block + Near::LEN, cell));
-        let descriptors = (0..).zip(self.near.0.iter()).chain(far);
-        let descriptors = slots(descriptors).map(|(at, slot)| (Ok(at), slot));
+        let descriptors = slots(self.descriptors.iter()).map(|(at, slot)| (Ok(at), slot));
         let given = slots(self.given.iter()).map(|(at, slot)| (Err(at), slot));
-        descriptors.chain(given).filter_map(|(source, slot)| {
+        let slots = descriptors.chain(given).filter_map(|(source, slot)| {
             let generation = slot.generation.load(Ordering::Acquire);
             let meta = Meta::from_bits(slot.meta.load(Ordering::Relaxed));
             let token = Token(slot.token.load(Ordering::Relaxed));
@@ -335,8 +270,27 @@ impl Table {
                 token,
                 meta,
             })
-        })
+        });
+        let cells = self.cells.list().map(|(number, token, meta)| Registered {
+            source: Err(number),
+            token,
+            meta,
+        });
+        slots.chain(cells)
     }
+}
+
+/// Finds what a key stands for in its slot.
+#[inline]
+fn resolve(slot: &Slot, key: Key) -> Option<(Token, Ready)> {
+    let token = slot.token.load(Ordering::Acquire);
+    let meta = slot.meta.load(Ordering::Acquire);
+    // Whoever has the key has seen its generation published, with this token or a later one.
+    // A later one is written behind a change of the generation, which would be seen here.
+    if slot.generation.load(Ordering::Relaxed) != key.generation {
+        return None;
+    }
+    Some((Token(token), Meta::reported_bits(meta)))
 }
 
 /// One line of the list of registrations.
@@ -434,19 +388,8 @@ mod tests {
 
     #[test]
     fn every_index_has_a_slot_of_its_own() {
-        let near = Near::LEN * BLOCK;
-        let tier = Far::FIRST * BLOCK;
-        let numbers = [
-            0,
-            1,
-            BLOCK - 1,
-            BLOCK,
-            near - 1,
-            near,
-            near + tier - 1,
-            near + tier,
-            1 << 20,
-        ];
+        let near = 1 << 16;
+        let numbers = [0, 1, BLOCK - 1, BLOCK, near - 1, near, 1 << 20];
         let table = Table::default();
         let indices = numbers.map(|number| [Index(number), Index(number | Index::GIVEN)]);
         let keys: Vec<(Key, Token)> = (0..)
@@ -469,7 +412,7 @@ mod tests {
     #[test]
     fn what_was_never_registered_has_no_slot() {
         let table = Table::default();
-        for number in [0, Near::LEN * BLOCK, (1 << 31) - 1] {
+        for number in [0, 1 << 16, (1 << 30) - 1] {
             for index in [Index(number), Index(number | Index::GIVEN)] {
                 assert!(!table.has_slot(index), "{index:?}");
             }

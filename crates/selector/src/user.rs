@@ -2,186 +2,184 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use crate::cells::{Cell, Cells, Lease, Next};
 use crate::poll::Inner;
-use crate::queue::{Node, Queue};
+use crate::shared::Shared;
 use crate::standing::Standing;
-use crate::sync;
-use crate::sys::RawEvent;
-use crate::table::Meta;
+use crate::table::Key;
 use crate::{Evented, Poll};
 
 /// A source whose readiness a program sets itself.
-pub(crate) struct User {
-    /// Readiness, and beside it interest and options as they stand: one word, so that each change
-    /// is one step.
-    state: AtomicU32,
-    standing: Mutex<Place>,
+///
+/// It has a cell with the first `Poll` that it is registered with, for good. Should it be registered
+/// with another later on, it has a second one there, and the first sends on what is set.
+struct User {
+    home: OnceLock<Home>,
+    place: Mutex<Place>,
 }
 
-/// What stands in a `Poll`'s queue for a source.
-pub(crate) type Queued = Node<Arc<User>>;
-
-/// Where the source is registered. Every registration has a node of its own, so that one which is
-/// left behind in the queue of the `Poll` before says nothing of this one.
-type Place = Option<Standing<sync::Arc<Queued>>>;
-
-/// The word of a [`User`]: readiness, interest, options.
-#[derive(Clone, Copy)]
-struct State {
+/// What changes with each registration.
+#[derive(Default)]
+struct Place {
+    /// The readiness as long as there is no cell.
     readiness: Ready,
-    interest: Ready,
-    opts: PollOpt,
-    /// Registered, and not a oneshot that was reported.
-    armed: bool,
+    /// The cell with another `Poll` than the first.
+    elsewhere: Option<Home>,
+    standing: Option<Standing<(Ready, PollOpt)>>,
 }
 
-impl State {
-    const ARMED: u32 = 1 << 24;
+/// A cell, and what else it takes to have it reported.
+struct Home {
+    lease: Lease,
+    shared: Arc<Shared>,
+    poll: Weak<Inner>,
+}
 
-    fn from_bits(bits: u32) -> State {
-        State {
-            readiness: Ready::from_bits_truncate(bits as u8),
-            interest: Ready::from_bits_truncate((bits >> 8) as u8),
-            opts: PollOpt::from_bits_truncate((bits >> 16) as u8),
-            armed: bits & State::ARMED != 0,
+impl Home {
+    fn new(poll: &Arc<Inner>, lease: impl FnOnce(&Cells) -> Lease) -> Home {
+        Home {
+            lease: lease(&poll.shared.table.cells),
+            shared: Arc::clone(&poll.shared),
+            poll: Arc::downgrade(poll),
         }
     }
 
-    fn to_bits(self) -> u32 {
-        let armed = if self.armed { State::ARMED } else { 0 };
-        u32::from(self.readiness.bits())
-            | u32::from(self.interest.bits()) << 8
-            | u32::from(self.opts.bits()) << 16
-            | armed
+    #[inline]
+    fn cell(&self) -> &Cell {
+        self.lease.cell()
     }
 
-    /// What is to be reported.
-    fn report(self) -> Ready {
-        if self.armed {
-            self.readiness & crate::table::reported(self.interest)
-        } else {
-            Ready::empty()
+    /// Puts the cell into the queue, a change having said so, and wakes who sleeps.
+    fn push(&self) {
+        self.shared.queue.push(&self.lease);
+        if self.shared.sleep.must_wake() {
+            if let Some(poll) = self.poll.upgrade() {
+                poll.notify();
+            }
         }
+    }
+
+    fn set(&self, readiness: Ready) -> Next {
+        let next = self.cell().set(readiness);
+        if next.push {
+            self.push();
+        }
+        next
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.cell().end();
+        self.shared.table.cells.take_back(&self.lease);
     }
 }
 
 impl User {
-    fn new(readiness: Ready) -> Arc<User> {
-        let state = State {
-            readiness,
-            ..State::from_bits(0)
-        };
+    fn new() -> Arc<User> {
         Arc::new(User {
-            state: AtomicU32::new(state.to_bits()),
-            standing: Mutex::new(None),
+            home: OnceLock::new(),
+            place: Mutex::default(),
         })
     }
 
-    fn state(&self) -> State {
-        State::from_bits(self.state.load(Ordering::Acquire))
-    }
-
-    /// Changes the state in one step; returns how it was and how it is.
-    fn update(&self, change: impl Fn(&mut State)) -> (State, State) {
-        let mut bits = self.state.load(Ordering::Relaxed);
-        loop {
-            let before = State::from_bits(bits);
-            let mut after = before;
-            change(&mut after);
-            match self.state.compare_exchange_weak(
-                bits,
-                after.to_bits(),
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return (before, after),
-                Err(now) => bits = now,
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Place> {
-        self.standing.lock().unwrap_or_else(|e| e.into_inner())
+        self.place.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Turns a node that was just taken from the queue into an event, if there is something to
-    /// report.
-    pub(crate) fn take(queue: &Queue<Arc<User>>, node: &sync::Arc<Queued>) -> Option<RawEvent> {
-        // A registration is changed under this lock, so that key and state belong together.
-        let standing = node.value.lock();
-        let at = standing
-            .as_ref()
-            .filter(|at| sync::Arc::ptr_eq(&at.source, node))?;
-        let (before, _) = node.value.update(|state| {
-            if state.opts.is_oneshot() && !state.report().is_empty() {
-                state.armed = false;
-            }
-        });
-        let report = before.report();
-        if report.is_empty() {
-            return None;
+    fn readiness(&self) -> Ready {
+        if let Some(home) = self.home.get() {
+            return home.cell().readiness();
         }
-        // A level holds until it is cleared: it is reported at the next poll as well.
-        let again = !before.opts.is_edge() && !before.opts.is_oneshot();
-        if again && node.request() {
-            queue.push(sync::Arc::clone(node));
-        }
-        Some(RawEvent::new(at.key, report))
+        let place = self.lock();
+        // It may have been given a cell meanwhile.
+        let home = self.home.get();
+        home.map_or(place.readiness, |home| home.cell().readiness())
     }
 
-    /// Puts the source into the queue of the `Poll` it is registered with, if there is something
-    /// to report and it is not queued already.
-    fn enqueue_if(&self, report: Ready) {
-        if report.is_empty() {
-            return;
-        }
-        // Without a registration there is nothing to do: registering looks at the readiness anew.
-        if let Some(at) = &*self.lock() {
-            if at.source.request() {
-                push(&at.poll, &at.source);
+    #[inline]
+    fn set(&self, readiness: Ready) {
+        match self.home.get() {
+            Some(home) => {
+                if home.set(readiness).forward {
+                    self.forward(home);
+                }
             }
+            None => self.set_without_cell(readiness),
         }
+    }
+
+    #[cold]
+    fn set_without_cell(&self, readiness: Ready) {
+        let mut place = self.lock();
+        if self.home.get().is_some() {
+            drop(place);
+            return self.set(readiness);
+        }
+        place.readiness = readiness;
+    }
+
+    /// Has the cell that counts say what the first one says.
+    #[cold]
+    fn forward(&self, home: &Home) {
+        if let Some(elsewhere) = &self.lock().elsewhere {
+            // Who comes last by the first cell comes last here: it is read under the lock.
+            elsewhere.set(home.cell().readiness());
+        }
+    }
+
+    /// Returns the cell with `poll`, for a registration that begins.
+    fn settle<'a>(&'a self, place: &'a mut Place, poll: &Arc<Inner>) -> &'a Home {
+        let readiness = place.readiness;
+        let home = self
+            .home
+            .get_or_init(|| Home::new(poll, |cells| cells.give(readiness)));
+        if Arc::ptr_eq(&home.shared, &poll.shared) {
+            if place.elsewhere.take().is_some() {
+                home.cell().move_back();
+            }
+            return home;
+        }
+        // A `Poll` that is gone has left its registration here.
+        home.cell().end();
+        let readiness = home.cell().move_away();
+        place
+            .elsewhere
+            .take_if(|elsewhere| !Arc::ptr_eq(&elsewhere.shared, &poll.shared));
+        let elsewhere = place
+            .elsewhere
+            .get_or_insert_with(|| Home::new(poll, |cells| cells.give(readiness)));
+        elsewhere.cell().set(readiness);
+        elsewhere
+    }
+
+    /// The cell of the registration that stands.
+    fn current<'a>(&'a self, place: &'a Place) -> Option<&'a Home> {
+        place.elsewhere.as_ref().or(self.home.get())
     }
 
     fn register(
-        self: &Arc<User>,
+        &self,
         poll: &Arc<Inner>,
         token: Token,
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
         check(poll, interest, opts)?;
-        let mut standing = self.lock();
-        Standing::vacant(standing.as_ref(), poll)?;
-        self.stand(&mut standing, poll, token, interest, opts);
-        let report = self.arm(interest, opts);
-        drop(standing);
-        self.enqueue_if(report);
-        Ok(())
-    }
-
-    /// Makes a registration, which is not armed yet.
-    fn stand(
-        self: &Arc<User>,
-        standing: &mut Place,
-        poll: &Arc<Inner>,
-        token: Token,
-        interest: Ready,
-        opts: PollOpt,
-    ) -> sync::Arc<Queued> {
-        let node = Node::new(Arc::clone(self));
-        let entry = poll.table.lock(poll.table.give());
-        *standing = Some(Standing {
+        let mut place = self.lock();
+        Standing::vacant(place.standing.as_ref(), poll)?;
+        let home = self.settle(&mut place, poll);
+        let key = home.register(token, interest, opts);
+        place.standing = Some(Standing {
             poll: Arc::downgrade(poll),
-            key: entry.publish(token, meta(interest, opts)),
-            source: sync::Arc::clone(&node),
+            key,
+            source: (interest, opts),
         });
-        node
+        Ok(())
     }
 
     fn reregister(
@@ -192,58 +190,42 @@ impl User {
         opts: PollOpt,
     ) -> io::Result<()> {
         check(poll, interest, opts)?;
-        let mut standing = self.lock();
-        let at = Standing::with(standing.as_mut(), poll)?;
-        let entry = poll.table.lock(at.key.index);
-        at.key = entry.publish(token, meta(interest, opts));
-        drop(entry);
-        let report = self.arm(interest, opts);
-        drop(standing);
-        self.enqueue_if(report);
+        let mut place = self.lock();
+        Standing::with(place.standing.as_mut(), poll)?;
+        let key = self
+            .current(&place)
+            .map(|home| home.register(token, interest, opts));
+        if let (Some(at), Some(key)) = (&mut place.standing, key) {
+            (at.key, at.source) = (key, (interest, opts));
+        }
         Ok(())
     }
 
     fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {
-        let mut standing = self.lock();
-        Standing::with(standing.as_mut(), poll)?;
-        self.end(standing);
+        let mut place = self.lock();
+        Standing::with(place.standing.as_mut(), poll)?;
+        self.end(&mut place);
         Ok(())
     }
 
     /// Ends whatever registration there is.
-    fn end(&self, mut standing: MutexGuard<'_, Place>) {
-        self.update(|state| state.armed = false);
-        let Some(at) = standing.take() else { return };
-        if let Some(poll) = at.poll.upgrade() {
-            poll.table.lock(at.key.index).retire();
-            poll.table.take_back(at.key.index);
+    fn end(&self, place: &mut Place) {
+        if place.standing.take().is_some() {
+            if let Some(home) = self.current(place) {
+                home.cell().end();
+            }
         }
     }
-
-    /// Arms a new registration; returns what the source is ready for already.
-    fn arm(&self, interest: Ready, opts: PollOpt) -> Ready {
-        let (_, state) = self.update(|state| {
-            state.interest = interest;
-            state.opts = opts;
-            state.armed = true;
-        });
-        state.report()
-    }
 }
 
-/// Queues a node for which `request` has just returned true.
-fn push(poll: &Weak<Inner>, node: &sync::Arc<Queued>) {
-    if let Some(poll) = poll.upgrade() {
-        poll.queue.push(sync::Arc::clone(node));
-        poll.notify();
-    }
-}
-
-fn meta(interest: Ready, opts: PollOpt) -> Meta {
-    Meta {
-        interest,
-        opts,
-        owned: true,
+impl Home {
+    fn register(&self, token: Token, interest: Ready, opts: PollOpt) -> Key {
+        let index = self.lease.index();
+        let (key, next) = self.cell().register(index, token, interest, opts);
+        if next.push {
+            self.push();
+        }
+        key
     }
 }
 
@@ -288,7 +270,7 @@ pub struct Registration {
 impl Registration {
     /// Makes a source that is ready for nothing, and the handle that sets its readiness.
     pub fn new() -> (Registration, SetReadiness) {
-        let user = User::new(Ready::empty());
+        let user = User::new();
         let set_readiness = SetReadiness {
             user: Arc::clone(&user),
         };
@@ -329,17 +311,19 @@ impl Evented for Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.user.end(self.user.lock());
+        self.user.end(&mut self.user.lock());
     }
 }
 
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.user.state();
+        let readiness = self.user.readiness();
+        let standing = self.user.lock().standing.as_ref().map(|at| at.source);
+        let (interest, opts) = standing.unwrap_or_default();
         f.debug_struct("Registration")
-            .field("readiness", &state.readiness)
-            .field("interest", &state.interest)
-            .field("opts", &state.opts)
+            .field("readiness", &readiness)
+            .field("interest", &interest)
+            .field("opts", &opts)
             .finish()
     }
 }
@@ -363,7 +347,7 @@ pub struct SetReadiness {
 impl SetReadiness {
     /// Returns the readiness as it was set last.
     pub fn readiness(&self) -> Ready {
-        self.user.state().readiness
+        self.user.readiness()
     }
 
     /// Sets the readiness, and wakes a poller if there is something to report.
@@ -374,8 +358,7 @@ impl SetReadiness {
     /// # Errors
     /// None at present; the result is that of mio 0.6.
     pub fn set_readiness(&self, readiness: Ready) -> io::Result<()> {
-        let (_, state) = self.user.update(|state| state.readiness = readiness);
-        self.user.enqueue_if(state.report());
+        self.user.set(readiness);
         Ok(())
     }
 }
@@ -413,13 +396,7 @@ impl fmt::Debug for SetReadiness {
 /// ```
 #[derive(Clone)]
 pub struct Waker {
-    handle: Arc<WakerHandle>,
-}
-
-struct WakerHandle {
-    user: Arc<User>,
-    node: sync::Arc<Queued>,
-    poll: Weak<Inner>,
+    home: Arc<Home>,
 }
 
 impl Waker {
@@ -428,19 +405,9 @@ impl Waker {
     /// # Errors
     /// None at present; a `Result` because waking may need a resource of the system.
     pub fn new(poll: &Poll, token: Token) -> io::Result<Waker> {
-        let user = User::new(Ready::READABLE);
-        let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
-        let mut standing = user.lock();
-        let node = user.stand(&mut standing, &poll.inner, token, interest, opts);
-        user.arm(interest, opts);
-        drop(standing);
-        let handle = WakerHandle {
-            user,
-            node,
-            poll: Arc::downgrade(&poll.inner),
-        };
+        let home = Home::new(&poll.inner, |cells| cells.give_to_waker(token));
         Ok(Waker {
-            handle: Arc::new(handle),
+            home: Arc::new(home),
         })
     }
 
@@ -453,16 +420,10 @@ impl Waker {
     /// None at present; a `Result` because waking may fail on another system.
     #[inline]
     pub fn wake(&self) -> io::Result<()> {
-        if self.handle.node.request() {
-            push(&self.handle.poll, &self.handle.node);
+        if self.home.cell().wake() {
+            self.home.push();
         }
         Ok(())
-    }
-}
-
-impl Drop for WakerHandle {
-    fn drop(&mut self) {
-        self.user.end(self.user.lock());
     }
 }
 
