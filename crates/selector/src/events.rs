@@ -92,6 +92,7 @@ impl Events {
     }
 
     /// Returns an iterator over the events.
+    #[inline]
     pub fn iter(&self) -> Iter<'_> {
         Iter {
             shared: self.filler.as_ref().map(|filler| &*filler.shared),
@@ -203,6 +204,7 @@ impl<'a> IntoIterator for &'a Events {
     type Item = Event;
     type IntoIter = Iter<'a>;
 
+    #[inline]
     fn into_iter(self) -> Iter<'a> {
         self.iter()
     }

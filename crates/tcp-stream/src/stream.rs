@@ -408,6 +408,7 @@ impl TcpStream {
     /// ```
     #[doc(alias = "readv")]
     #[doc(alias = "WSARecv")]
+    #[inline]
     pub fn read_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
@@ -442,6 +443,7 @@ impl TcpStream {
     #[doc(alias = "writev")]
     #[doc(alias = "sendmsg")]
     #[doc(alias = "WSASend")]
+    #[inline]
     pub fn write_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
@@ -515,17 +517,22 @@ fn begun(connected: io::Result<()>) -> io::Result<()> {
     })
 }
 
+// Inlined, all that follows: a return after a system call is one that processors mispredict.
+
 impl Read for TcpStream {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buf)
     }
 
+    #[inline]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_bufs(bufs)
     }
 }
 
 impl Read for &TcpStream {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -533,16 +540,19 @@ impl Read for &TcpStream {
         self.take_in(|mut stream| stream.read(buf))
     }
 
+    #[inline]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_bufs(bufs)
     }
 }
 
 impl Write for TcpStream {
+    #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         (&*self).write(buf)
     }
 
+    #[inline]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_bufs(bufs)
     }
@@ -553,6 +563,7 @@ impl Write for TcpStream {
 }
 
 impl Write for &TcpStream {
+    #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -560,6 +571,7 @@ impl Write for &TcpStream {
         self.put_out(|mut stream| stream.write(buf))
     }
 
+    #[inline]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_bufs(bufs)
     }
