@@ -204,6 +204,10 @@ impl Poll {
     /// On Linux timeouts have the resolution of nanoseconds (from 5.11 on; milliseconds, rounded
     /// up, before), on kqueue as well, with `Backend::Poll` where there is `ppoll`; on Windows they
     /// are milliseconds, rounded up.
+    ///
+    /// How late a timeout may end is the system's choice: on Linux the calling thread's timer slack,
+    /// 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, comes on top of the time it takes to
+    /// wake up.
     #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
     #[inline]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {

@@ -190,7 +190,9 @@ much more or less time the best peer takes than readywire in the same rounds, wi
 somebody is ahead only where all of it is on one side. One such interval in twenty is \
 wrong: among so many cases one or two may seem ahead that are not, and change from run to run.
 
-`raw` is a loop over the system calls with nothing around it. Whoever does not take part in a case, since it \
+`raw` is a loop over the system calls with nothing around it. `tokio` and `std` are points of reference, no \
+peers: tokio takes a short read for the end of what there is, where loops read until that would block, which is \
+a system call less; std blocks, with a thread at the other end. Whoever does not take part in a case, since it \
 cannot do that, has a dash.
 "
         )

@@ -19,6 +19,9 @@ pub(super) const RAW: &str = "raw";
 pub(super) const READYWIRE: &str = "readywire";
 pub(super) const MIO: &str = "mio 1";
 
+/// Who is no peer: they do the same for their users in another way.
+const REFERENCES: [&str; 2] = ["tokio", "std"];
+
 /// A whole run.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Run {
@@ -107,11 +110,12 @@ impl Case {
             .find(|contestant| contestant.name == name)
     }
 
-    /// Who stands beside readywire: all but itself and the bare system calls.
+    /// Who stands beside readywire: all but itself, the bare system calls and the points of reference.
     pub(super) fn peers(&self) -> impl Iterator<Item = &Contestant> {
-        self.contestants
-            .iter()
-            .filter(|contestant| ![RAW, READYWIRE].contains(&&*contestant.name))
+        self.contestants.iter().filter(|contestant| {
+            let name = &&*contestant.name;
+            ![RAW, READYWIRE].contains(name) && !REFERENCES.contains(name)
+        })
     }
 
     /// What values and instructions are told by: how many of it one time of the work has, and its name.
