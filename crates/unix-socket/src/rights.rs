@@ -72,6 +72,9 @@ pub(crate) fn send(
         let error = format!("{} descriptors are more than {MAX_FDS}", fds.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
     }
+    // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
+    let empty = [IoSlice::new(&[])];
+    let bufs = if bufs.is_empty() { &empty } else { bufs };
     let len = fds.len() * FD_LEN;
     let mut control = Control::<SEND_LEN> {
         bytes: [const { MaybeUninit::zeroed() }; SEND_LEN],
@@ -101,8 +104,8 @@ pub(crate) fn send(
         unsafe { place.write_unaligned(fd.as_raw_fd()) };
     }
     // SAFETY: `message` points to buffers that the caller borrows and to control data of ours; both
-    // outlive the call, which only reads them.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, os::SEND_FLAGS) };
+    // outlive the call, which only reads them. Both began as zeroes, padding included.
+    let sent = unsafe { os::sendmsg(socket.as_raw_fd(), &raw const message, os::SEND_FLAGS) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
@@ -112,6 +115,9 @@ pub(crate) fn receive(
     bufs: &mut [IoSliceMut<'_>],
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<Received> {
+    // As in `send`.
+    let mut empty = [IoSliceMut::new(&mut [])];
+    let bufs = if bufs.is_empty() { &mut empty } else { bufs };
     let mut control = Control::<RECV_LEN> {
         bytes: [const { MaybeUninit::uninit() }; RECV_LEN],
     };

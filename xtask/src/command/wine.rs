@@ -1,6 +1,7 @@
 //! `cargo xtask wine`
 
 mod prefix;
+mod server;
 
 use anyhow::Result;
 use clap::Args;
@@ -50,6 +51,7 @@ impl Wine {
         // Without a display Wine opens no window.
         let _headless = sh.push_env("DISPLAY", "");
         let packages = workspace::published_unless(sh, &self.packages)?;
+        let _server = server::Server::keep(sh)?;
         for _ in 0..self.repeat {
             WINDOWS.test(sh, &toolchain, &sysroot, &packages)?;
         }
