@@ -8,7 +8,7 @@ use std::sync::Arc;
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::blocks::{Blocks, Numbers};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::table::{Index, Key, Meta, reported};
 
 /// Cells in a block; a model checker has room for few.
@@ -18,40 +18,42 @@ type Block = [Cell; BLOCK as usize];
 
 /// A source without a descriptor.
 ///
-/// The word says what it is ready for and what of that is to be reported. A cell stands in the queue,
-/// or somebody is about to put it there, exactly while `QUEUED` is set: whoever sets that bit pushes,
-/// and only a drain takes it away. So a cell may change hands while it is queued.
+/// The word says which registration stands, what the source is ready for, and what of that is to be
+/// reported, so that each change is one step. A cell stands in the queue, or somebody is about to put
+/// it there, exactly while `QUEUED` is set: whoever sets that bit pushes, and only a drain takes it
+/// away. So a cell may change hands while it is queued.
+///
+/// Aligned so that no cell lies on two lines of a processor's cache.
 #[derive(Default)]
+#[repr(align(32))]
 pub(crate) struct Cell {
-    /// Odd while a registration stands.
-    generation: AtomicU32,
-    word: AtomicU32,
-    /// How often its waker asked for it since a poll last came across it.
+    word: AtomicU64,
+    token: AtomicUsize,
+    /// How often its waker asked for it since a poll last came across it: for statistics alone.
     requests: AtomicU32,
     /// The cell that was pushed before it, plus one.
     pub(crate) next: AtomicU32,
-    token: AtomicUsize,
     /// For lists of what is registered.
     meta: AtomicU32,
 }
 
 /// The bits of a cell's word beside the readiness, which are the lowest eight.
 mod bits {
+    pub(super) const READINESS: u64 = 0xff;
     /// What would be reported, in the order of the readiness; nothing when no registration stands, or
     /// after a oneshot.
-    pub(super) const MASK: u32 = 0xff00;
-    pub(super) const EDGE: u32 = 1 << 16;
-    pub(super) const ONESHOT: u32 = 1 << 17;
-    pub(super) const QUEUED: u32 = 1 << 18;
-    /// Queued by a poll, because a level goes on.
-    pub(super) const AGAIN: u32 = 1 << 19;
-    /// A waker's: it is reported for its requests.
-    pub(super) const WAKER: u32 = 1 << 20;
+    pub(super) const MASK: u64 = 0xff00;
+    pub(super) const EDGE: u64 = 1 << 16;
+    pub(super) const ONESHOT: u64 = 1 << 17;
+    pub(super) const QUEUED: u64 = 1 << 18;
+    /// Queued by nobody's wake: by a poll, because a level goes on, or by the registration.
+    pub(super) const AGAIN: u64 = 1 << 19;
+    /// A waker's, whose readiness ends as it is reported.
+    pub(super) const WAKER: u64 = 1 << 20;
     /// Registered with another `Poll` than the one whose cell this is.
-    pub(super) const MOVED: u32 = 1 << 21;
-    /// Counts registrations, so that a poll can tell whether one ended under its hands. It wraps, but
-    /// not within a poll's few steps.
-    pub(super) const EPOCH: u32 = 1 << 24;
+    pub(super) const MOVED: u64 = 1 << 21;
+    /// The lowest bit of the generation, which is odd while a registration stands.
+    pub(super) const GENERATION: u64 = 1 << 32;
 }
 
 /// What is to be done after a change.
@@ -64,7 +66,7 @@ pub(crate) struct Next {
 }
 
 impl Next {
-    fn after(before: u32, after: u32) -> Next {
+    fn after(before: u64, after: u64) -> Next {
         Next {
             push: after & !before & bits::QUEUED != 0,
             forward: after & bits::MOVED != 0,
@@ -83,7 +85,7 @@ pub(crate) struct Taken {
 
 impl Cell {
     /// Changes the word in one step; returns how it was and how it is.
-    fn update(&self, change: impl Fn(u32) -> u32) -> (u32, u32) {
+    fn update(&self, change: impl Fn(u64) -> u64) -> (u64, u64) {
         let mut before = self.word.load(Ordering::Relaxed);
         loop {
             let after = change(before);
@@ -101,8 +103,9 @@ impl Cell {
 
     /// Prepares a cell for a source that is ready for `readiness` and not registered.
     fn begin(&self, readiness: Ready) {
-        let readiness = u32::from(readiness.bits());
-        self.update(|word| next_epoch(word & bits::QUEUED | word & !(bits::EPOCH - 1)) | readiness);
+        self.requests.store(0, Ordering::Relaxed);
+        let kept = !(bits::GENERATION - 1) | bits::QUEUED;
+        self.update(|word| word & kept | u64::from(readiness.bits()));
     }
 
     /// Returns the readiness as it was set last.
@@ -113,22 +116,24 @@ impl Cell {
     /// Sets the readiness.
     #[inline]
     pub(crate) fn set(&self, readiness: Ready) -> Next {
-        let readiness = u32::from(readiness.bits());
-        let (before, after) = self.update(|word| queued_if_reporting(word & !0xff | readiness));
+        let readiness = u64::from(readiness.bits());
+        let (before, after) =
+            self.update(|word| queued_if_reporting(word & !bits::READINESS | readiness));
         Next::after(before, after)
     }
 
-    /// Counts a wake; tells whether the caller has to put the cell into the queue.
+    /// Sets a waker's readiness; tells whether the caller has to put the cell into the queue.
     ///
     /// Whatever the calling thread wrote before is visible to who takes the cell out afterwards.
     #[inline]
     pub(crate) fn wake(&self) -> bool {
-        let before = self.requests.fetch_add(1, Ordering::AcqRel);
-        if before > u32::MAX / 2 {
-            // Never let the count wrap to zero: what it stands for would be forgotten.
-            self.requests.fetch_sub(1, Ordering::Relaxed);
-        }
-        before == 0 && self.word.fetch_or(bits::QUEUED, Ordering::AcqRel) & bits::QUEUED == 0
+        const WOKEN: u64 = bits::QUEUED | Ready::READABLE.bits() as u64;
+
+        // No locked instruction for a statistic: what threads count at once may count for one.
+        let requests = self.requests.load(Ordering::Relaxed);
+        self.requests
+            .store(requests.wrapping_add(1), Ordering::Relaxed);
+        self.word.fetch_or(WOKEN, Ordering::AcqRel) & bits::QUEUED == 0
     }
 
     /// Lets a registration stand, in place of the one that did; the caller sees to it that nobody else
@@ -140,7 +145,28 @@ impl Cell {
         interest: Ready,
         opts: PollOpt,
     ) -> (Key, Next) {
-        let generation = self.end();
+        let armed = u64::from(reported(interest).bits()) << 8
+            | if opts.is_edge() { bits::EDGE } else { 0 }
+            | if opts.is_oneshot() { bits::ONESHOT } else { 0 };
+        self.stand(index, token, interest, opts, armed)
+    }
+
+    /// Makes the cell a waker's.
+    fn register_waker(&self, index: Index, token: Token) {
+        let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+        let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
+        self.stand(index, token, interest, opts, armed);
+    }
+
+    fn stand(
+        &self,
+        index: Index,
+        token: Token,
+        interest: Ready,
+        opts: PollOpt,
+        armed: u64,
+    ) -> (Key, Next) {
+        self.end();
         let meta = Meta {
             interest,
             opts,
@@ -149,32 +175,29 @@ impl Cell {
         // Whoever sees these sees that the generation before has ended.
         self.meta.store(meta.to_bits(), Ordering::Release);
         self.token.store(token.0, Ordering::Release);
-        let generation = generation.wrapping_add(1);
-        self.generation.store(generation, Ordering::Release);
-
-        let mut armed = u32::from(reported(interest).bits()) << 8;
-        armed |= if opts.is_edge() { bits::EDGE } else { 0 };
-        armed |= if opts.is_oneshot() { bits::ONESHOT } else { 0 };
-        let (before, after) = self.update(|word| queued_if_reporting(word | armed));
-        (Key { generation, index }, Next::after(before, after))
+        let (before, after) = self.update(|word| {
+            let word = word.wrapping_add(bits::GENERATION) | armed;
+            if report(word) == 0 || word & bits::QUEUED != 0 {
+                word
+            } else {
+                word | bits::QUEUED | bits::AGAIN
+            }
+        });
+        let key = Key {
+            generation: generation(after),
+            index,
+        };
+        (key, Next::after(before, after))
     }
 
-    /// Makes the cell a waker's.
-    fn register_waker(&self, index: Index, token: Token) -> Key {
-        let (key, _) = self.register(index, token, Ready::READABLE, PollOpt::EDGE);
-        self.update(|word| word & !bits::MASK | bits::WAKER);
-        key
-    }
+    /// Ends the registration, if one stands.
+    pub(crate) fn end(&self) {
+        const ENDS: u64 = bits::MASK | bits::EDGE | bits::ONESHOT | bits::WAKER;
 
-    /// Ends the registration, if one stands; returns the generation, which is an even one.
-    pub(crate) fn end(&self) -> u32 {
-        // Nothing is reported any more from here on, and a poll that is about to notices.
-        self.update(|word| next_epoch(word & !(bits::MASK | bits::EDGE | bits::ONESHOT)));
-        let generation = self.generation.load(Ordering::Relaxed);
-        let even = generation.wrapping_add(generation % 2);
-        self.generation.store(even, Ordering::Release);
-        self.requests.swap(0, Ordering::AcqRel);
-        even
+        self.update(|word| {
+            let to_even = word & bits::GENERATION;
+            (word & !ENDS).wrapping_add(to_even)
+        });
     }
 
     /// Says that the source is registered with another `Poll`; returns its readiness.
@@ -191,7 +214,9 @@ impl Cell {
     pub(crate) fn take(&self, index: Index) -> Taken {
         let (word, after) = self.update(|word| {
             let mut after = word & !(bits::QUEUED | bits::AGAIN);
-            if report(word) != 0 {
+            if word & bits::WAKER != 0 {
+                after &= !bits::READINESS;
+            } else if report(word) != 0 {
                 if word & bits::ONESHOT != 0 {
                     after &= !bits::MASK;
                 } else if word & bits::EDGE == 0 {
@@ -201,67 +226,61 @@ impl Cell {
             }
             after
         });
-        let (readiness, wakes) = if word & bits::WAKER == 0 {
-            let wakes = usize::from(word & bits::AGAIN == 0);
-            (Ready::from_bits_truncate(report(word)), wakes)
+        let wakes = if word & bits::WAKER == 0 {
+            usize::from(word & bits::AGAIN == 0)
         } else {
-            let requests = self.requests.swap(0, Ordering::AcqRel);
-            let ready = requests > 0;
-            let readable = if ready {
-                Ready::READABLE
-            } else {
-                Ready::empty()
-            };
-            (readable, requests as usize)
+            self.requests.swap(0, Ordering::Relaxed) as usize
         };
-        let generation = self.generation.load(Ordering::Acquire);
-        // If the generation is a later one than the word was of, so is the epoch by now; what is to be
-        // reported of the later registration is queued anew.
-        let same = (self.word.load(Ordering::Relaxed) ^ word) / bits::EPOCH == 0;
-        let live = same && generation % 2 == 1 && !readiness.is_empty();
+        // Nothing is reported of a cell whose registration has ended: its mask is empty.
+        let readiness = Ready::from_bits_truncate(report(word));
+        let key = Key {
+            generation: generation(word),
+            index,
+        };
         Taken {
-            event: live.then_some((Key { generation, index }, readiness)),
+            event: (!readiness.is_empty()).then_some((key, readiness)),
             wakes,
             again: after & bits::QUEUED != 0,
         }
     }
 
-    /// Returns the token, if the registration that a key was made for still stands.
-    fn resolve(&self, generation: u32) -> Option<Token> {
+    /// Returns the token, if the registration of that generation still stands.
+    #[inline]
+    fn resolve(&self, expected: u32) -> Option<Token> {
         // As in `Table::resolve`.
         let token = self.token.load(Ordering::Acquire);
-        let stands = self.generation.load(Ordering::Relaxed) == generation;
+        let stands = generation(self.word.load(Ordering::Relaxed)) == expected;
         stands.then_some(Token(token))
     }
 
     /// The registration that stands, if one does.
     fn registered(&self) -> Option<(Token, Meta)> {
-        let generation = self.generation.load(Ordering::Acquire);
+        let generation = generation(self.word.load(Ordering::Acquire));
         let meta = Meta::from_bits(self.meta.load(Ordering::Acquire));
         let token = self.resolve(generation)?;
         (generation % 2 == 1).then_some((token, meta))
     }
 }
 
-fn readiness(word: u32) -> Ready {
+fn generation(word: u64) -> u32 {
+    (word / bits::GENERATION) as u32
+}
+
+fn readiness(word: u64) -> Ready {
     Ready::from_bits_truncate(word as u8)
 }
 
 /// What is to be reported by a word.
-fn report(word: u32) -> u8 {
+fn report(word: u64) -> u8 {
     (word & word >> 8) as u8
 }
 
-fn queued_if_reporting(word: u32) -> u32 {
+fn queued_if_reporting(word: u64) -> u64 {
     if report(word) == 0 {
         word
     } else {
         word | bits::QUEUED
     }
-}
-
-fn next_epoch(word: u32) -> u32 {
-    word.wrapping_add(bits::EPOCH)
 }
 
 /// The cells of one `Poll`.
@@ -333,6 +352,13 @@ impl Cells {
         self.get(number)?.resolve(generation)
     }
 
+    /// Ends all registrations.
+    pub(crate) fn end(&self) {
+        for (_, cells) in self.blocks.iter() {
+            cells.iter().for_each(Cell::end);
+        }
+    }
+
     /// Lists what is registered at the moment, by number.
     pub(crate) fn list(&self) -> impl Iterator<Item = (u32, Token, Meta)> {
         self.blocks.iter().flat_map(|(block, cells)| {
@@ -342,5 +368,49 @@ impl Cells {
                 Some((number, token, meta))
             })
         })
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    //! Cells that change hands while a poll takes them.
+
+    use loom::thread;
+
+    use super::*;
+
+    fn is_queued(cell: &Cell) -> bool {
+        cell.word.load(Ordering::Acquire) & bits::QUEUED != 0
+    }
+
+    #[test]
+    fn a_wake_is_not_lost_to_the_waker_that_had_the_cell_before() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let old = cells.give_to_waker(Token(1));
+            assert!(old.cell().wake());
+            let other = thread::spawn({
+                let cells = Arc::clone(&cells);
+                move || {
+                    // As dropping a waker does it.
+                    old.cell().end();
+                    cells.take_back(&old);
+                    let new = cells.give_to_waker(Token(2));
+                    new.cell().wake();
+                    new
+                }
+            });
+            // A poll that has just taken the cell out of the queue.
+            let index = Index::of_cell(0);
+            let first = cells.get(0).unwrap().take(index).event;
+            let new = other.join().unwrap();
+            let second = is_queued(new.cell()).then(|| new.cell().take(index).event);
+            let tokens: Vec<_> = [first, second.flatten()]
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, _)| new.cell().resolve(key.generation))
+                .collect();
+            assert_eq!(tokens, [Token(2)], "the new waker's wake");
+        });
     }
 }

@@ -592,11 +592,20 @@ impl Inner {
         }
         let drained = events.len();
         let mut result = Ok(());
-        if drained < events.capacity() {
-            result = self.wait(events, Some(Duration::ZERO));
+        let mut passed = false;
+        // A second look if the first one brought nothing but a wake that was left behind, which may
+        // have taken the room of an event.
+        for _ in 0..2 {
+            if drained < events.capacity() {
+                result = self.wait(events, Some(Duration::ZERO));
+            }
+            passed |= self.shared.sleep.pass();
+            let found = events.len();
+            events.settle(&self.shared, passed);
+            if found == 0 || !events.is_empty() {
+                break;
+            }
         }
-        let passed = self.shared.sleep.pass();
-        events.settle(&self.shared, passed);
         if drained == 0 {
             self.drain(events, events.capacity());
         } else if passed {
@@ -639,7 +648,7 @@ impl Inner {
                     again: taken.again,
                 }
             });
-            self.shared.counters.wakes_seen.add(wakes);
+            self.shared.counters.see_wakes(wakes);
         }
         // What is left is for another poller, if one sleeps.
         self.pass_on();
@@ -655,14 +664,14 @@ impl Inner {
     /// Wakes a sleeper if there is something in the queue for it.
     fn pass_on(&self) {
         if !self.shared.queue.is_empty() && self.shared.sleep.must_wake() {
-            self.shared.counters.wakes_passed_on.add(1);
+            self.shared.counters.wakes_sent.add(1);
             self.wake();
         }
     }
 
     /// Wakes a sleeper: something was queued.
     pub(crate) fn notify(&self) {
-        self.shared.counters.wakes_sent.add(1);
+        self.shared.counters.send_wake();
         self.wake();
     }
 
@@ -672,6 +681,13 @@ impl Inner {
         if self.selector.wake().is_err() {
             self.shared.sleep.pass();
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The registrations end, and batches that were polled before may outlive them.
+        self.shared.table.end();
     }
 }
 

@@ -23,14 +23,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub struct Stats {
     /// Calls of `poll` and `poll_interruptible`.
     pub polls: usize,
-    /// Events that those calls returned.
+    /// Events that those calls returned; those that were dropped afterwards are among them.
     pub events: usize,
     /// Events that were dropped because their registration had ended.
     pub stale: usize,
     /// Wakes that cost a system call.
     pub wakes_sent: usize,
-    /// Wakes that cost none, because a poller was awake or another wake was pending; counted as polls
-    /// come across them. Readiness that is set where the source waits to be reported already is none.
+    /// Wakes that cost none, because a poller was awake or another wake was pending. They are counted
+    /// as polls come across them; what several threads do at the same moment may count for one, and
+    /// readiness that is set while the source waits to be reported is no wake.
     pub wakes_elided: usize,
     /// Edges that were armed anew after `WouldBlock`, on a backend that emulates them.
     pub rearms: usize,
@@ -42,11 +43,10 @@ pub(crate) struct Counters {
     /// What each batch counts for itself, and what those that are gone have counted.
     tallies: Mutex<(Vec<Arc<Tally>>, Tally)>,
     pub(crate) stale: Counter,
-    /// Wakes that polls have come across, those that cost a system call, and the system calls by
-    /// which a poll passes on what it has no room for.
-    pub(crate) wakes_seen: Counter,
     pub(crate) wakes_sent: Counter,
-    pub(crate) wakes_passed_on: Counter,
+    wakes_elided: Counter,
+    /// Wakes that were sent and that no poll has come across yet.
+    wakes_under_way: Counter,
     pub(crate) rearms: Counter,
 }
 
@@ -57,15 +57,29 @@ impl Counters {
             let own = tallies.0.iter().map(|tally| count(tally));
             own.fold(count(&tallies.1), usize::wrapping_add)
         };
-        let wakes_sent = self.wakes_sent.get();
         Stats {
             polls: sum(|tally| tally.polls.get()),
             events: sum(|tally| tally.events.get()),
             stale: self.stale.get(),
-            wakes_sent: wakes_sent.wrapping_add(self.wakes_passed_on.get()),
-            // A wake that was sent may not have been seen yet.
-            wakes_elided: self.wakes_seen.get().saturating_sub(wakes_sent),
+            wakes_sent: self.wakes_sent.get(),
+            wakes_elided: self.wakes_elided.get(),
             rearms: self.rearms.get(),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts a wake that costs a system call.
+    pub(crate) fn send_wake(&self) {
+        self.wakes_sent.add(1);
+        self.wakes_under_way.add(1);
+    }
+
+    /// Counts wakes that a poll has come across.
+    pub(crate) fn see_wakes(&self, wakes: usize) {
+        if wakes > 0 {
+            let sent = self.wakes_under_way.take(wakes);
+            self.wakes_elided.add(wakes - sent);
         }
     }
 }
@@ -107,7 +121,7 @@ impl Counters {
     }
 }
 
-/// A number that only grows.
+/// A number that is counted up.
 #[derive(Default)]
 pub(crate) struct Counter(AtomicUsize);
 
@@ -122,6 +136,22 @@ impl Counter {
     fn add_alone(&self, count: usize) {
         self.0
             .store(self.get().wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// Takes as much as there is, and at most so much; returns how much that was.
+    fn take(&self, most: usize) -> usize {
+        let mut taken = 0;
+        let take = |count: usize| {
+            taken = count.min(most);
+            (taken > 0).then(|| count - taken)
+        };
+        match self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+        {
+            Ok(_) => taken,
+            Err(_) => 0,
+        }
     }
 
     fn get(&self) -> usize {

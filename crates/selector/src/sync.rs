@@ -1,5 +1,8 @@
 //! The atomics that the wake-up protocol is made of, so that a model checker can stand in for them.
 
+// Some processors of 32 bits have no atomics of 64; there these take a lock of their own.
+#[cfg(not(loom))]
+pub(crate) use portable_atomic::AtomicU64;
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Mutex,
@@ -9,7 +12,7 @@ pub(crate) use std::sync::{
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Mutex,
-    atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 /// Stands between two sequentially consistent operations whose order matters.

@@ -245,7 +245,8 @@ fn check(poll: &Inner, interest: Ready, opts: PollOpt) -> io::Result<()> {
 /// they do for descriptors; with an edge, every [`set_readiness`](SetReadiness::set_readiness) that
 /// leaves something to report counts as the condition arising anew.
 ///
-/// Dropping it ends the registration.
+/// Dropping it ends the registration. It may go from one `Poll` to another; setting takes a lock from
+/// then on, and some memory of the first `Poll` is kept as long as the source.
 ///
 /// ```
 /// use selector::{Events, Poll, Registration};

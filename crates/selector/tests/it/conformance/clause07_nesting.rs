@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use selector::{Backend, Event, EventedPoll, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use selector::{Backend, Event, EventedPoll, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
 use testkit::{
     collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
 };
@@ -20,6 +20,8 @@ testkit::on_each_backend! {
     a_poll_cannot_be_registered_with_itself,
     a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
     a_lent_poll_that_was_looked_at_is_quiet,
+    a_wake_that_was_left_behind_hides_nothing_from_a_batch_of_one,
+    elided_wakes_do_not_become_fewer,
 }
 
 /// Whether a `Poll` on `backend` can be registered with another.
@@ -201,4 +203,39 @@ fn a_lent_poll_that_was_looked_at_is_quiet(backend: Backend) {
         assert_eq!(inner.poll(&mut its, Some(Duration::ZERO)).unwrap(), 0);
         expect_silence(&outer, &mut events);
     }
+}
+
+/// Clause 2: a level is reported at every poll while it holds.
+fn a_wake_that_was_left_behind_hides_nothing_from_a_batch_of_one(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let _lent = poll.as_fd();
+    let mut one = Events::with_capacity(1);
+    let waker = Waker::new(&poll, Token(2)).unwrap();
+    waker.wake().unwrap();
+    // The queue has filled the batch, so that nobody looked into the system, where the wake is.
+    assert_eq!(poll.poll(&mut one, Some(Duration::ZERO)).unwrap(), 1);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    assert_eq!(poll.poll(&mut one, Some(Duration::ZERO)).unwrap(), 1);
+    assert_eq!(one.get(0), Some(Event::new(Ready::WRITABLE, Token(1))));
+}
+
+fn elided_wakes_do_not_become_fewer(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    for _ in 0..5 {
+        waker.wake().unwrap();
+    }
+    assert_eq!(collect(&poll, &mut events).len(), 1);
+    let counts = |poll: &Poll| (poll.stats().wakes_sent, poll.stats().wakes_elided);
+    assert_eq!(counts(&poll), (0, 5));
+    let _lent = poll.as_fd();
+    waker.wake().unwrap();
+    assert_eq!(counts(&poll), (1, 5));
+    // Sent, and seen by no poll.
+    drop(waker);
+    expect_nothing_now(&poll, &mut events);
+    assert_eq!(counts(&poll), (1, 5));
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use selector::{
@@ -31,6 +32,7 @@ testkit::on_each_backend! {
     reregistering_reports_what_was_set,
     what_was_set_is_kept_when_deregistered,
     nothing_is_lost_while_threads_set_and_register,
+    what_is_set_last_is_reported_wherever_the_source_went,
     neither_side_starves_the_other_in_a_batch_of_one,
     no_source_starves_in_a_batch_of_one,
     handles_go_between_threads,
@@ -396,6 +398,59 @@ fn nothing_is_lost_while_threads_set_and_register(backend: Backend) {
         }
         expect_events(&poll, &mut events, &[(Token(7), Ready::READABLE)]);
     }
+}
+
+/// Readiness that another thread sets while the source goes from one `Poll` to another and back.
+fn what_is_set_last_is_reported_wherever_the_source_went(backend: Backend) {
+    const ROUNDS: usize = 2_000;
+    const TRIGGERS: [PollOpt; 3] = [PollOpt::EDGE, PollOpt::ONESHOT, PollOpt::LEVEL];
+
+    let last = Ready::READABLE | Ready::HUP;
+    let ((one, mut events), (other, _)) = (setup(backend), setup(backend));
+    let polls = [one, other];
+    let (registration, set_readiness) = Registration::new();
+    let (begin, begun) = channel();
+    let (done, ended) = channel();
+    let setter = spawn(move || {
+        for () in begun {
+            for readiness in [Ready::READABLE, Ready::empty(), last] {
+                set_readiness.set_readiness(readiness).unwrap();
+            }
+            done.send(()).unwrap();
+        }
+    });
+    for round in 0..ROUNDS {
+        begin.send(()).unwrap();
+        let moves = round % 4;
+        let at = |step: usize| {
+            let token = Token(round * 10 + step);
+            (
+                &polls[(round + step) % 2],
+                token,
+                TRIGGERS[(round + step) % 3],
+            )
+        };
+        for step in 0..=moves {
+            let (poll, token, opts) = at(step);
+            poll.register(&registration, token, Ready::READABLE, opts)
+                .unwrap();
+            if step < moves {
+                poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+                assert!(events.iter().all(|event| event.token() == token));
+                poll.deregister(&registration).unwrap();
+                assert_eq!(events.iter().count(), 0);
+            }
+        }
+        ended.recv().unwrap();
+        let (poll, token, opts) = at(moves);
+        poll.reregister(&registration, token, Ready::READABLE, opts)
+            .unwrap();
+        expect_events(poll, &mut events, &[(token, last)]);
+        expect_nothing_now(at(moves + 1).0, &mut events);
+        poll.deregister(&registration).unwrap();
+    }
+    drop(begin);
+    setter.join();
 }
 
 fn neither_side_starves_the_other_in_a_batch_of_one(backend: Backend) {
