@@ -8,5 +8,5 @@ pub use crate::bufs::span;
 pub use crate::os::*;
 pub use crate::socket::{
     Received, accept, accept_blocking, connecting, peek, recv_from_vectored, send, send_to,
-    send_vectored, socket,
+    send_to_vectored, send_vectored, socket,
 };

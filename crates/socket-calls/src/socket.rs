@@ -100,7 +100,7 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends from at most [`MAX_BUFS`](crate::MAX_BUFS) buffers without raising SIGPIPE (`sendmsg(2)`
-/// with `MSG_NOSIGNAL`); [`span`](crate::span) picks them.
+/// with `MSG_NOSIGNAL`); [`span`](crate::span) picks them. Without any, what is sent is empty.
 ///
 /// # Errors
 /// What the system says, also that there are too many buffers.
@@ -113,6 +113,9 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 #[doc(alias("sendmsg", "WSASend"))]
 #[inline]
 pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
+    let empty = [IoSlice::new(&[])];
+    let bufs = if bufs.is_empty() { &empty } else { bufs };
     socket.send_vectored_with_flags(bufs, os::SEND_FLAGS)
 }
 
@@ -137,6 +140,39 @@ pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize>
 #[inline]
 pub fn send_to(socket: &Socket, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
     socket.send_to_with_flags(buf, address, os::SEND_FLAGS)
+}
+
+/// Sends a datagram from several buffers to an address without raising SIGPIPE (`sendmsg(2)` with
+/// `MSG_NOSIGNAL`). Without any, what is sent is empty.
+///
+/// # Errors
+/// What the system says, also that there are too many buffers.
+///
+/// # Platform-specific behaviour
+/// As with [`send`].
+///
+/// # Examples
+/// ```
+/// use socket2::SockRef;
+/// use std::io::IoSlice;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let own = socket.local_addr()?.into();
+/// let bufs = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+/// assert_eq!(socket_calls::send_to_vectored(&SockRef::from(&socket), &bufs, &own)?, 8);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias("sendmsg", "WSASendTo"))]
+#[inline]
+pub fn send_to_vectored(
+    socket: &Socket,
+    bufs: &[IoSlice<'_>],
+    address: &SockAddr,
+) -> io::Result<usize> {
+    // As in `send_vectored`.
+    let empty = [IoSlice::new(&[])];
+    let bufs = if bufs.is_empty() { &empty } else { bufs };
+    socket.send_to_vectored_with_flags(bufs, address, os::SEND_FLAGS)
 }
 
 /// Receives without taking the data out (`recv(2)` with `MSG_PEEK`): the next call returns them
@@ -176,7 +212,7 @@ pub struct Received {
 }
 
 /// Receives a datagram into several buffers, each filled before the next is touched
-/// (`recvmsg(2)`).
+/// (`recvmsg(2)`). Without any, all of it is lost.
 ///
 /// # Errors
 /// What the system says; a datagram that does not fit is [truncated](Received::truncated), on
@@ -198,6 +234,9 @@ pub struct Received {
 /// ```
 #[doc(alias("recvmsg", "WSARecvFrom"))]
 pub fn recv_from_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Received> {
+    // As in `send_vectored`.
+    let mut empty = [IoSliceMut::new(&mut [])];
+    let bufs = if bufs.is_empty() { &mut empty } else { bufs };
     let room = bufs.iter().map(|buf| buf.len()).sum();
     let (len, flags, from) = socket.recv_from_vectored(uninit(bufs))?;
     let truncated = flags.is_truncated();

@@ -403,7 +403,7 @@ impl UdpSocket {
     #[doc(alias("sendmsg", "WSASendTo"))]
     pub fn send_bufs_to(&self, bufs: &[IoSlice<'_>], target: &SocketAddr) -> io::Result<usize> {
         self.operate(Ready::WRITABLE, |socket| {
-            SockRef::from(socket).send_to_vectored(bufs, &(*target).into())
+            socket_calls::send_to_vectored(&SockRef::from(socket), bufs, &(*target).into())
         })
     }
 

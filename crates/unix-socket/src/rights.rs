@@ -72,6 +72,9 @@ pub(crate) fn send(
         let error = format!("{} descriptors are more than {MAX_FDS}", fds.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
     }
+    // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
+    let empty = [IoSlice::new(&[])];
+    let bufs = if bufs.is_empty() { &empty } else { bufs };
     let len = fds.len() * FD_LEN;
     let mut control = Control::<SEND_LEN> {
         bytes: [const { MaybeUninit::zeroed() }; SEND_LEN],
@@ -112,6 +115,9 @@ pub(crate) fn receive(
     bufs: &mut [IoSliceMut<'_>],
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<Received> {
+    // As in `send`.
+    let mut empty = [IoSliceMut::new(&mut [])];
+    let bufs = if bufs.is_empty() { &mut empty } else { bufs };
     let mut control = Control::<RECV_LEN> {
         bytes: [const { MaybeUninit::uninit() }; RECV_LEN],
     };

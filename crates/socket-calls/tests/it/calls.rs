@@ -85,6 +85,27 @@ fn a_datagram_fills_buffers_in_order_and_says_when_it_was_cut() {
     }
 }
 
+#[test]
+fn no_buffers_move_an_empty_datagram_and_leave_out_all_of_another() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let own = socket.local_addr().unwrap();
+    socket.connect(own).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let socket = SockRef::from(&socket);
+    let error = socket_calls::recv_from_vectored(&socket, &mut []).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+
+    assert_eq!(socket_calls::send_vectored(&socket, &[]).unwrap(), 0);
+    let sent = socket_calls::send_to_vectored(&socket, &[], &own.into()).unwrap();
+    assert_eq!(sent, 0);
+    assert_eq!(socket_calls::send(&socket, b"x").unwrap(), 1);
+    for truncated in [false, false, true] {
+        let received = socket_calls::recv_from_vectored(&socket, &mut []).unwrap();
+        assert_eq!((received.len, received.truncated), (0, truncated));
+        assert_eq!(received.from.as_socket(), Some(own));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn every_socket_is_closed_on_exec() {
