@@ -104,8 +104,8 @@ pub(crate) fn send(
         unsafe { place.write_unaligned(fd.as_raw_fd()) };
     }
     // SAFETY: `message` points to buffers that the caller borrows and to control data of ours; both
-    // outlive the call, which only reads them.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, os::SEND_FLAGS) };
+    // outlive the call, which only reads them. Both began as zeroes, padding included.
+    let sent = unsafe { os::sendmsg(socket.as_raw_fd(), &raw const message, os::SEND_FLAGS) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 

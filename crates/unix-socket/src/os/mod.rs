@@ -1,4 +1,4 @@
-//! What differs by system: abstract addresses, credentials, flags of control messages.
+//! What differs by system: abstract addresses, credentials, control messages.
 //!
 //! Nothing outside this folder names a system.
 
@@ -24,5 +24,14 @@ cfg_if::cfg_if! {
     } else {
         mod cloexec_at_once;
         pub(crate) use self::cloexec_at_once::{RECV_FLAGS, SEND_FLAGS, close_on_exec};
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(all(target_os = "linux", target_env = "musl", target_pointer_width = "64"))] {
+        mod sendmsg_by_number;
+        pub(crate) use self::sendmsg_by_number::sendmsg;
+    } else {
+        pub(crate) use libc::sendmsg;
     }
 }
