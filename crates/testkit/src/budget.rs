@@ -25,7 +25,7 @@ const MARK: &str = "/readywire-budget/";
 /// round, or if there is no strace.
 #[track_caller]
 pub fn expect_calls<F: FnOnce()>(budget: &[(&str, usize)], operations: F) {
-    if crate::runner().is_some() {
+    if crate::on_qemu() {
         return;
     }
     if env::var_os(TRACED).is_some() {

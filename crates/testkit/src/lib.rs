@@ -10,11 +10,11 @@ mod backends;
 mod budget;
 mod random;
 mod sockets;
+mod stand_ins;
 mod tasks;
 #[cfg(unix)]
 mod unix;
 mod wait;
-mod wine;
 
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -23,6 +23,7 @@ pub use crate::random::Random;
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
 };
+pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};
 #[cfg(unix)]
 pub use crate::unix::{
@@ -33,4 +34,3 @@ pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
     expect_silence, until,
 };
-pub use crate::wine::on_wine;

@@ -206,7 +206,7 @@ pub fn in_child<F: FnOnce()>(body: F) {
 
 /// The command line that Cargo runs programs of this system with, where an emulator plays it.
 ///
-/// Under an emulator a program cannot start itself, and the system may lack what is rarely used.
+/// Under an emulator a program cannot start itself.
 pub fn runner() -> Option<String> {
     let processor = format!("CARGO_TARGET_{}", env::consts::ARCH.to_uppercase());
     let system = format!("_{}_", env::consts::OS.to_uppercase());

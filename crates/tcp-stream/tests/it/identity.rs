@@ -159,14 +159,14 @@ mod linux {
     fn scope_and_flow_are_kept_in_addresses() {
         // The traffic class of the flow field, as it is on the wire; a label would have to be
         // asked for beforehand.
-        let flow = if testkit::runner().is_some() {
+        let flow = if testkit::on_qemu() {
             0 // qemu-user hands no option of the flow on
         } else {
             0x0040_0000_u32.to_be()
         };
         let mut addresses = vec![(Ipv6Addr::LOCALHOST, 0)];
         // qemu-user leaves the scope in the byte order of the machine it runs on.
-        if testkit::runner().is_none() || cfg!(target_endian = "little") {
+        if !testkit::on_qemu() || cfg!(target_endian = "little") {
             addresses.extend(link_local());
         }
         for (ip, scope) in addresses {
