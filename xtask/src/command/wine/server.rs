@@ -13,10 +13,10 @@ const ATTEMPTS: u32 = 5;
 
 /// Keeps one server up until it is dropped.
 ///
-/// By itself the server ends three seconds after its last client, and a program that connects in
-/// that moment fails with `wine client error:0: recvmsg: Connection reset by peer` before it has run
-/// anything. So one client stays. A server that is told to persist would outlive a run that is
-/// killed, and to end it would end the programs of every other run in the same prefix.
+/// By itself the server closes its socket a second or two after the last program, and one that has
+/// connected but was not accepted yet fails with `wine client error:0: recvmsg: Connection reset by
+/// peer` before it has run anything. So one client stays. A server that is told to persist would
+/// outlive a run that is killed, and to end it would end every other run in the same prefix.
 pub(super) struct Server {
     client: Child,
 }
