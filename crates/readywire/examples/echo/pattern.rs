@@ -43,10 +43,13 @@ impl Pattern {
             let (word, from) = self.word(at);
             let n = rest.len().min(word.len() - from);
             let (head, tail) = rest.split_at(n);
-            if let Some(i) = (0..n).find(|&i| head[i] != word[from + i]) {
+            let sent = &word[from..from + n];
+            // Looked at byte by byte only if there is something to find.
+            let wrong = (head != sent).then(|| (0..n).find(|&i| head[i] != sent[i]));
+            if let Some(i) = wrong.flatten() {
                 return Err(Mismatch {
                     position: at + i as u64,
-                    sent: word[from + i],
+                    sent: sent[i],
                     received: head[i],
                 });
             }

@@ -84,9 +84,15 @@ impl Site {
 
 const LARGE: usize = 24 << 20;
 
+/// The same block again and again, of a length that nothing is cut by. Made byte by byte, so many take
+/// a debug build long, and under an emulator a minute.
 fn large() -> Vec<u8> {
-    let words = (0..LARGE as u32 / 4).map(|at| at.wrapping_mul(0x9e37_79b9).to_le_bytes());
-    words.flatten().collect()
+    let words = (0..1_u32 << 14).map(|at| at.wrapping_mul(0x9e37_79b9).to_le_bytes());
+    let mut block: Vec<u8> = words.flatten().collect();
+    block.push(0);
+    let mut all = block.repeat(LARGE / block.len() + 1);
+    all.truncate(LARGE);
+    all
 }
 
 #[derive(Debug)]
@@ -501,12 +507,13 @@ mod on_unix {
         busy.read_exact(&mut [0; 8]).expect("the beginning");
         site.server.process.signal("INT");
         expect_gone(&mut idle);
-        let mut rest = Vec::new();
+        let mut rest = 0;
+        let mut buf = vec![0; 1 << 16];
         // The server waits for the client to close as well.
-        while rest.len() < LARGE {
-            let n = busy.read(&mut [0; 1 << 16]).expect("read");
-            assert_ne!(n, 0, "after {} bytes", rest.len());
-            rest.resize(rest.len() + n, 0);
+        while rest < LARGE {
+            let n = busy.read(&mut buf).expect("read");
+            assert_ne!(n, 0, "after {rest} bytes");
+            rest += n;
         }
         drop(busy);
         let Site { server, .. } = site;
