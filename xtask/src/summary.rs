@@ -71,10 +71,10 @@ impl fmt::Display for Summary {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let result = if self.passed { "ok" } else { "FAILED" };
-        // The longest target triple has 29 characters.
+        // A check with the longest target triple has 47 characters.
         write!(
             f,
-            "{:<32}{result:<8}{:>7.1} s",
+            "{:<48}{result:<8}{:>7.1} s",
             self.name,
             self.took.as_secs_f64()
         )
@@ -98,8 +98,8 @@ mod tests {
             rows: vec![row("lint", true, 1_230), row("test", false, 75_000)],
         };
         let expected = "\
-lint                            ok          1.2 s
-test                            FAILED     75.0 s
+lint                                            ok          1.2 s
+test                                            FAILED     75.0 s
 checks: 1 passed, 1 failed";
         assert_eq!(summary.to_string(), expected);
     }
