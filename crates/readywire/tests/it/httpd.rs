@@ -622,6 +622,9 @@ mod with_real_clients {
             "2",
             "--duration",
             "2s",
+            // A machine that is slow is no trouble.
+            "--timeout",
+            "30s",
             &url,
         ];
         let summary = succeeds(program("wrk", "wrk").args(load));

@@ -350,7 +350,9 @@ mod congestion {
             let socket = tcp();
             #[cfg(any(target_os = "linux", target_os = "android"))]
             if crate::support::is_emulated() {
-                sockopt::CONGESTION.set(&socket, BUILT_IN).unwrap_err();
+                // As long as a number this name passes for one; swapped, it is another name.
+                let set = sockopt::CONGESTION.set(&socket, BUILT_IN);
+                assert_eq!(set.is_ok(), cfg!(target_endian = "little"), "{set:?}");
                 return;
             }
             sockopt::CONGESTION.set(&socket, BUILT_IN).unwrap();
