@@ -8,8 +8,8 @@ use std::sync::Arc;
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::blocks::{Blocks, Numbers};
+use crate::key::{Index, Key, Meta, reported};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::table::{Index, Key, Meta, reported};
 
 /// Cells in a block; a model checker has room for few.
 const BLOCK: u32 = if cfg!(loom) { 4 } else { 256 };
@@ -247,7 +247,7 @@ impl Cell {
     /// Returns the token, if the registration of that generation still stands.
     #[inline]
     fn resolve(&self, expected: u32) -> Option<Token> {
-        // As in `Table::resolve`.
+        // As with the slots of the table: a later token comes with a later generation.
         let token = self.token.load(Ordering::Acquire);
         let stands = generation(self.word.load(Ordering::Relaxed)) == expected;
         stands.then_some(Token(token))
@@ -347,7 +347,7 @@ impl Cells {
         Some(&block[(number % BLOCK) as usize])
     }
 
-    /// Finds what a key stands for, as [`Table::resolve`](crate::table::Table::resolve) does.
+    /// Finds what a generation of a cell stands for.
     pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<Token> {
         self.get(number)?.resolve(generation)
     }

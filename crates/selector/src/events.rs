@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use token_ready::Event;
 
+use crate::key::Key;
 use crate::queue::Rest;
 use crate::shared::Shared;
 use crate::stats::Tally;
 use crate::sys::{RawEvent, Scratch};
-use crate::table::Key;
 
 /// A batch of events, filled by [`Poll::poll`](crate::Poll::poll) and reused from poll to poll.
 ///

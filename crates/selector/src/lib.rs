@@ -6,6 +6,7 @@ mod cells;
 mod error;
 mod evented;
 mod events;
+mod key;
 mod poll;
 mod queue;
 mod shared;

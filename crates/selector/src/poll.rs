@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use crate::key::{Index, Key, Meta};
 use crate::queue::Outcome;
 use crate::shared::Shared;
 use crate::source::Place;
 use crate::stats::Stats;
 use crate::sys::{self, RawEvent, RawSource, Selector};
-use crate::table::{Entry, Index, Key, Meta};
+use crate::table::Entry;
 use crate::{Backend, Evented, Events, RegistrationError};
 
 /// Waits until one of many sources is ready.

@@ -349,7 +349,7 @@ mod model {
             let room = room.saturating_sub(seen.len());
             if room > 0 {
                 self.queue.drain(&self.cells, room, |number, cell| {
-                    let taken = cell.take(crate::table::Index::of_cell(number));
+                    let taken = cell.take(crate::key::Index::of_cell(number));
                     seen.extend(taken.event.map(|(_, readiness)| (number, readiness)));
                     Outcome {
                         event: taken.event.is_some(),

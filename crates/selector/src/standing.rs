@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use crate::RegistrationError;
+use crate::key::Key;
 use crate::poll::Inner;
-use crate::table::Key;
 
 /// Where a source is registered, with what its kind of source (`S`) needs to know beside.
 pub(crate) struct Standing<S> {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::cells::{Cell, Cells, Lease, Next};
+use crate::key::Key;
 use crate::poll::Inner;
 use crate::shared::Shared;
 use crate::standing::Standing;
-use crate::table::Key;
 use crate::{Evented, Poll};
 
 /// A source whose readiness a program sets itself.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
 
-use crate::table::Key;
+use crate::key::Key;
 
 mod trigger;
 

@@ -2,7 +2,7 @@
 
 use token_ready::Ready;
 
-use crate::table::Key;
+use crate::key::Key;
 
 #[derive(Clone, Copy)]
 pub(crate) struct RawEvent {

@@ -2,7 +2,7 @@
 
 use token_ready::{PollOpt, Ready};
 
-use crate::table::reported;
+use crate::key::reported;
 
 /// What a registration still wants to hear of.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use token_ready::{PollOpt, Ready};
 
 use super::fd::{check, milliseconds};
 use super::{Scratch, WakeFd};
+use crate::key::Key;
 use crate::sys::Driver;
-use crate::table::Key;
 
 pub(crate) struct Epoll {
     epoll: OwnedFd,

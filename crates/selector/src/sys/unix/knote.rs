@@ -3,7 +3,7 @@
 
 use token_ready::{PollOpt, Ready};
 
-use crate::table::{Index, Key, reported};
+use crate::key::{Index, Key, reported};
 
 /// A filter of kqueue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,8 +25,8 @@ use super::kevent::{self, Kevent, Selected};
 use super::knote::{self, Change, Filter, Places, Then, Watch};
 use super::poll::Copied;
 use super::{RawEvent, WakeFd};
+use crate::key::{Index, Key};
 use crate::sys::Driver;
-use crate::table::{Index, Key};
 
 pub(crate) struct Kqueue {
     queue: OwnedFd,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use token_ready::{PollOpt, Ready};
 
 use crate::backend::Backend;
+use crate::key::{Index, Key};
 use crate::sys::Driver;
-use crate::table::{Index, Key, Table};
+use crate::table::Table;
 
 mod evented_fd;
 mod fd;

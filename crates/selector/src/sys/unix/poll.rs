@@ -17,9 +17,9 @@ use token_ready::{PollOpt, Ready};
 
 use super::fd::check;
 use super::{RawEvent, Scratch, WakeFd};
+use crate::key::Key;
 use crate::sys::Driver;
 use crate::sys::trigger::Trigger;
-use crate::table::Key;
 
 pub(crate) struct PollDriver {
     wake: WakeFd,

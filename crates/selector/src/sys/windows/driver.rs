@@ -29,9 +29,9 @@ use super::device::{Device, Memory, error};
 use super::port::{Packets, Port};
 use super::raw_event::RawEvent;
 use super::{flags, socket};
+use crate::key::Key;
 use crate::sys::Driver;
 use crate::sys::trigger::Trigger;
-use crate::table::Key;
 
 /// How many sockets share a handle of the device: each handle costs memory of the kernel, and the
 /// kernel serialises the polls of one.

@@ -14,8 +14,9 @@ use windows_sys::Win32::Networking::WinSock::{WSAENOTSOCK, WSAEWOULDBLOCK};
 use super::device::Device;
 use super::driver::{AfdDriver, Scratch};
 use super::{RawEvent, flags, socket};
+use crate::key::Key;
 use crate::sys::Driver;
-use crate::table::{Key, Table};
+use crate::table::Table;
 
 const EVERYTHING: u32 = flags::RECEIVE
     | flags::RECEIVE_EXPEDITED
