@@ -129,7 +129,7 @@ impl Cell {
     pub(crate) fn wake(&self) -> bool {
         const WOKEN: u64 = bits::QUEUED | Ready::READABLE.bits() as u64;
 
-        // No locked instruction for a statistic: what threads count at once may count for one.
+        // No locked instruction for a statistic, which is an estimate where threads meet.
         let requests = self.requests.load(Ordering::Relaxed);
         self.requests
             .store(requests.wrapping_add(1), Ordering::Relaxed);

@@ -37,6 +37,8 @@ pub struct Events {
     capacity: usize,
     /// The `Poll` that filled the batch.
     filler: Option<Filler>,
+    /// All that the last look brought was left out.
+    pub(crate) emptied: bool,
     pub(crate) scratch: Scratch,
 }
 
@@ -65,6 +67,7 @@ impl Events {
             raw: Vec::with_capacity(capacity),
             capacity,
             filler: None,
+            emptied: false,
             scratch: Scratch::default(),
         }
     }
@@ -109,6 +112,7 @@ impl Events {
     #[inline]
     pub(crate) fn begin(&mut self, shared: &Arc<Shared>) {
         self.raw.clear();
+        self.emptied = false;
         let filled_by = self.filler.as_ref().map(|filler| &filler.shared);
         if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, shared)) {
             self.serve(shared);
@@ -164,6 +168,7 @@ impl Events {
             }
             live
         });
+        self.emptied = self.raw.is_empty();
     }
 }
 

@@ -253,6 +253,14 @@ impl Poll {
     }
 }
 
+impl Drop for Poll {
+    fn drop(&mut self) {
+        // The registrations end, and batches that were polled before may outlive them. Sources still
+        // find what is left of the `Poll` meanwhile, and end theirs at the same time.
+        self.inner.shared.table.end();
+    }
+}
+
 impl fmt::Debug for Poll {
     /// Lists the backend and the registrations: descriptor, token, interest and options.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -495,7 +503,7 @@ impl Inner {
     }
 
     // Inlined, as all between the caller and the system call: processors mispredict returns after
-    // one, and each costs as much as half of what is done here.
+    // one.
     #[inline]
     fn poll(
         &self,
@@ -539,18 +547,23 @@ impl Inner {
         mut result: io::Result<()>,
     ) -> io::Result<()> {
         loop {
+            let looked = timeout == Some(Duration::ZERO) && result.is_ok();
             match result {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Err(error) if interruptible => return Err(error),
-                Ok(()) if timeout == Some(Duration::ZERO) => return Ok(()),
                 _ => {}
             }
             if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Ok(());
-                }
-                timeout = Some(left);
+                timeout = Some(deadline.saturating_duration_since(Instant::now()));
+            }
+            if looked || (deadline.is_some() && timeout == Some(Duration::ZERO)) {
+                // What was left out, a wake that was left behind for one, may have taken the room of
+                // an event.
+                return if events.emptied {
+                    self.look(events, false)
+                } else {
+                    Ok(())
+                };
             }
             result = self.round(events, timeout);
             if !events.is_empty() {
@@ -593,25 +606,17 @@ impl Inner {
         }
         let drained = events.len();
         let mut result = Ok(());
-        let mut passed = false;
-        // A second look if the first one brought nothing but a wake that was left behind, which may
-        // have taken the room of an event.
-        for _ in 0..2 {
-            if drained < events.capacity() {
-                result = self.wait(events, Some(Duration::ZERO));
-            }
-            passed |= self.shared.sleep.pass();
-            let found = events.len();
-            events.settle(&self.shared, passed);
-            if found == 0 || !events.is_empty() {
-                break;
-            }
+        if drained < events.capacity() {
+            result = self.wait(events, Some(Duration::ZERO));
         }
-        if drained == 0 {
+        let passed = self.shared.sleep.pass();
+        events.settle(&self.shared, passed);
+        // A source drained above must not come twice in one batch.
+        if drained == 0 || events.is_empty() {
             self.drain(events, events.capacity());
         } else if passed {
             // What was queued while a sleeper's wake came to this poll, nobody was woken for. It
-            // is for the sleeper: a source drained above must not come twice in one batch.
+            // is for the sleeper.
             self.pass_on();
         }
         result
@@ -670,9 +675,15 @@ impl Inner {
         }
     }
 
-    /// Wakes a sleeper: something was queued.
-    pub(crate) fn notify(&self) {
+    /// Wakes a sleeper: a wake was queued.
+    pub(crate) fn notify_of_wake(&self) {
         self.shared.counters.send_wake();
+        self.wake();
+    }
+
+    /// Wakes a sleeper: a source was registered that is ready already.
+    pub(crate) fn notify_of_registration(&self) {
+        self.shared.counters.wakes_sent.add(1);
         self.wake();
     }
 
@@ -682,13 +693,6 @@ impl Inner {
         if self.selector.wake().is_err() {
             self.shared.sleep.pass();
         }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The registrations end, and batches that were polled before may outlive them.
-        self.shared.table.end();
     }
 }
 

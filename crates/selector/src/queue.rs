@@ -532,7 +532,7 @@ mod model {
         });
     }
 
-    /// One look, as `Inner::look` does it with a batch of `capacity`.
+    /// One look with a batch of `capacity`, as `Inner::look` does it where nothing is left out.
     fn look(poll: &Poll, capacity: usize) -> Seen {
         let mut seen = Vec::new();
         if !poll.queue.is_empty() {

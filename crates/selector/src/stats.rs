@@ -30,8 +30,8 @@ pub struct Stats {
     /// Wakes that cost a system call.
     pub wakes_sent: usize,
     /// Wakes that cost none, because a poller was awake or another wake was pending. They are counted
-    /// as polls come across them; what several threads do at the same moment may count for one, and
-    /// readiness that is set while the source waits to be reported is no wake.
+    /// as polls come across them; readiness that is set while the source waits to be reported is none.
+    /// An estimate where threads wake and poll at the same moment.
     pub wakes_elided: usize,
     /// Edges that were armed anew after `WouldBlock`, on a backend that emulates them.
     pub rearms: usize,

@@ -138,7 +138,8 @@ impl Table {
         numbers.take_back(number);
     }
 
-    /// Ends all registrations; nobody begins one any more.
+    /// Ends all registrations; nobody begins or changes one any more, but who ends one at the same time
+    /// writes the same.
     pub(crate) fn end(&self) {
         let blocks = self.descriptors.iter().chain(self.given.iter());
         for (_, slot) in slots(blocks) {

@@ -54,11 +54,11 @@ impl Home {
     }
 
     /// Puts the cell into the queue, a change having said so, and wakes who sleeps.
-    fn push(&self) {
+    fn push(&self, notify: impl FnOnce(&Inner)) {
         self.shared.queue.push(&self.lease);
         if self.shared.sleep.must_wake() {
             if let Some(poll) = self.poll.upgrade() {
-                poll.notify();
+                notify(&poll);
             }
         }
     }
@@ -66,7 +66,7 @@ impl Home {
     fn set(&self, readiness: Ready) -> Next {
         let next = self.cell().set(readiness);
         if next.push {
-            self.push();
+            self.push(Inner::notify_of_wake);
         }
         next
     }
@@ -223,7 +223,7 @@ impl Home {
         let index = self.lease.index();
         let (key, next) = self.cell().register(index, token, interest, opts);
         if next.push {
-            self.push();
+            self.push(Inner::notify_of_registration);
         }
         key
     }
@@ -376,7 +376,7 @@ impl fmt::Debug for SetReadiness {
 ///
 /// There can be any number for one `Poll`. Wakes that nobody has seen yet are one event, whose
 /// readiness is `READABLE`. A wake costs no system call while a poller is awake or a wake is
-/// pending. Dropping the last clone of a waker ends its registration, and takes along a wake that
+/// pending, unless the `Poll` has lent its descriptor. Dropping the last clone of a waker ends its registration, and takes along a wake that
 /// nobody has seen.
 ///
 /// ```
@@ -422,7 +422,7 @@ impl Waker {
     #[inline]
     pub fn wake(&self) -> io::Result<()> {
         if self.home.cell().wake() {
-            self.home.push();
+            self.home.push(Inner::notify_of_wake);
         }
         Ok(())
     }
