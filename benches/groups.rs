@@ -1,5 +1,5 @@
 //! Every group by criterion, one contestant after the other: absolute times, and how they change from run
-//! to run. For ratios between contestants see `measure.rs`.
+//! to run. For ratios between contestants see `measure/`.
 
 mod contestants;
 mod suite;
@@ -20,7 +20,7 @@ impl Visitor for ByCriterion<'_> {
     fn wants(&self, name: &str) -> bool {
         self.filter
             .as_ref()
-            .is_none_or(|filter| name.contains(filter))
+            .is_none_or(|filter| name.contains(filter) || filter.starts_with(name))
     }
 
     fn visit(&mut self, mut case: Case) {

@@ -1,7 +1,7 @@
 //! The interface that every contestant stands behind.
 //!
 //! The contestants themselves are in `contestants/`, a file each; the work that they do is in `suite/`, a
-//! file a group; `groups.rs` measures it with criterion, `measure.rs` with the contestants taking turns.
+//! file a group; `groups.rs` measures it with criterion, `measure/` with the contestants taking turns.
 //! Nothing here knows a contestant, so that all do the same work.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};

@@ -58,7 +58,7 @@ impl TakingTurns {
 
 impl Visitor for TakingTurns {
     fn wants(&self, name: &str) -> bool {
-        name.contains(&self.filter)
+        name.contains(&self.filter) || self.filter.starts_with(name)
     }
 
     fn visit(&mut self, mut case: Case) {

@@ -60,7 +60,7 @@ pub(super) const GOALS: [Goal; 9] = [
     },
     Goal {
         id: "scale-flat",
-        text: "However many connections are idle, a poll takes the same, or at most a tenth more than raw's grows by",
+        text: "However many connections are idle, a poll grows by at most a tenth more than raw's does",
         check: |run| flat(run).into_iter().collect(),
     },
     Goal {

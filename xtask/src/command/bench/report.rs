@@ -40,7 +40,7 @@ const GROUPS: [(&str, &str); 10] = [
     ("user", "Readiness that the program itself sets."),
     (
         "timeouts",
-        "How late a poll without events returns. A negative time is early.",
+        "How late a poll without events returns. The percentiles take an early one for none.",
     ),
     (
         "scale",
@@ -145,7 +145,7 @@ impl Report<'_> {
             writeln!(
                 f,
                 "## Instructions\n\nIn user space, by the element, counted by callgrind: the work's own, libc's \
-                 and four of the loop that repeats it. callgrind does not know `epoll_pwait2`, so that there \
+                 and, for each time of all the work, four of the loop that repeats it. callgrind does not know `epoll_pwait2`, so that there \
                  whoever uses it is seen with what it falls back on, if with anything.\n"
             )?;
             write!(f, "{table}")?;
@@ -180,7 +180,8 @@ impl Report<'_> {
             f,
             "## How to read it
 
-All of this is from one run of `{command}`, which also wrote [results.json](results.json); \
+All figures are from one run of `{command}`, which also wrote [results.json](results.json); what is said \
+between them of why a goal is not met is from [notes.md](notes.md), written by hand. \
 `cargo xtask bench --against benches/report/results.json` compares a new run with it.
 
 The contestants take turns of a few milliseconds, in an order that changes from round to round. A ratio is \
@@ -190,7 +191,8 @@ much more or less time the best peer takes than readywire in the same rounds, wi
 somebody is ahead only where all of it is on one side. One such interval in twenty is \
 wrong: among so many cases one or two may seem ahead that are not, and change from run to run.
 
-`raw` is a loop over the system calls with nothing around it. `tokio` and `std` are points of reference, no \
+`raw` is a loop over the system calls with nothing around it; `socket2`, which knows no loops, takes part where \
+options are set. `tokio` and `std` are points of reference, no \
 peers: tokio takes a short read for the end of what there is, where loops read until that would block, which is \
 a system call less; std blocks, with a thread at the other end. Whoever does not take part in a case, since it \
 cannot do that, has a dash.

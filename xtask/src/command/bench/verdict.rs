@@ -52,7 +52,7 @@ pub(super) fn judge(case: &Case) -> Option<Judged<'_>> {
     };
     let verdict = if ratio.high < 1.0 {
         Verdict::Behind
-    } else if ratio.low > 1.0 {
+    } else if rivals.iter().all(|(_, ratio)| ratio.low > 1.0) {
         Verdict::Ahead
     } else {
         Verdict::Level
