@@ -53,7 +53,7 @@ impl Info {
 /// # fn main() -> std::io::Result<()> {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// // What is read as an owned value may be set from a borrowed one.
-/// # #[cfg(target_os = "linux")] {
+/// # #[cfg(all(target_os = "linux", not(qemu)))] {
 /// let name: String = sockopt::CONGESTION.get(&listener)?;
 /// sockopt::CONGESTION.set(&listener, &name)?;
 /// # }

@@ -14,6 +14,9 @@ use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
 use crate::workspace;
 
+/// Examples in the documentation ask for it: qemu knows few options of sockets.
+const QEMU: &[&str] = &["--cfg=qemu"];
+
 const TARGETS: &[Target] = &[
     Target {
         triple: "i686-unknown-linux-gnu",
@@ -42,7 +45,7 @@ const TARGETS: &[Target] = &[
         ],
         linker: "aarch64-linux-gnu-gcc",
         runner: Some("qemu-aarch64 -L /usr/aarch64-linux-gnu"),
-        rustflags: &[],
+        rustflags: QEMU,
     },
     Target {
         triple: "armv7-unknown-linux-gnueabihf",
@@ -53,14 +56,14 @@ const TARGETS: &[Target] = &[
         ],
         linker: "arm-linux-gnueabihf-gcc",
         runner: Some("qemu-arm -L /usr/arm-linux-gnueabihf"),
-        rustflags: &[],
+        rustflags: QEMU,
     },
     Target {
         triple: "s390x-unknown-linux-gnu",
         packages: &["gcc-s390x-linux-gnu", "libc6-dev-s390x-cross", "qemu-user"],
         linker: "s390x-linux-gnu-gcc",
         runner: Some("qemu-s390x -L /usr/s390x-linux-gnu"),
-        rustflags: &[],
+        rustflags: QEMU,
     },
 ];
 

@@ -347,6 +347,7 @@ options! {
         /// use std::io::ErrorKind;
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        /// # #[cfg(not(qemu))] // It lacks it.
         /// match sockopt::MARK.set(&socket, 42) {
         ///     Ok(()) => {}
         ///     Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
@@ -367,8 +368,11 @@ options! {
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        /// # #[cfg(not(qemu))] // It lacks it.
+        /// # {
         /// sockopt::INCOMING_CPU.set(&socket, Some(0))?;
         /// assert_eq!(sockopt::INCOMING_CPU.get(&socket)?, Some(0));
+        /// # }
         /// # Ok(())
         /// # }
         /// ```
@@ -408,6 +412,7 @@ options! {
         /// use std::time::Duration;
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        /// # #[cfg(not(qemu))] // It lacks it.
         /// match sockopt::BUSY_POLL.set(&socket, Duration::from_micros(50)) {
         ///     Ok(()) => {}
         ///     Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
