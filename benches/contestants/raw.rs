@@ -37,16 +37,20 @@ fn control(epoll: RawFd, operation: i32, fd: RawFd, events: i32, token: usize) -
 }
 
 /// Lets this process have as many descriptors as the system allows; returns how many that are.
+#[allow(
+    clippy::useless_conversion,
+    reason = "the system's number is narrower on 32 bits"
+)]
 pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
     let most = std::fs::read_to_string("/proc/sys/fs/nr_open")?;
-    let most = most.trim().parse().map_err(io::Error::other)?;
+    let most: libc::rlim_t = most.trim().parse().map_err(io::Error::other)?;
     let unlimited = libc::rlimit {
         rlim_cur: most,
         rlim_max: most,
     };
     // SAFETY: the pointer is to a limit that may be read.
     if check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const unlimited) }).is_ok() {
-        return Ok(most);
+        return Ok(most.into());
     }
     // Only the superuser may have more than was given to this process.
     let mut limit = libc::rlimit {
@@ -58,7 +62,7 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: the pointer is to a limit that may be read.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
-    Ok(limit.rlim_cur)
+    Ok(limit.rlim_cur.into())
 }
 
 fn check(result: i32) -> io::Result<i32> {
