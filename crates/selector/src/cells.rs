@@ -352,13 +352,6 @@ impl Cells {
         self.get(number)?.resolve(generation)
     }
 
-    /// Ends all registrations.
-    pub(crate) fn end(&self) {
-        for (_, cells) in self.blocks.iter() {
-            cells.iter().for_each(Cell::end);
-        }
-    }
-
     /// Lists what is registered at the moment, by number.
     pub(crate) fn list(&self) -> impl Iterator<Item = (u32, Token, Meta)> {
         self.blocks.iter().flat_map(|(block, cells)| {

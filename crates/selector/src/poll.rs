@@ -35,7 +35,8 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// A source has at most one event in a batch, with all it is ready for. Nothing outside the
 /// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
 /// dropped, no event of that registration is handed out any more: not from a batch that was polled
-/// before, not to another source that got the same descriptor number.
+/// before, not to another source that got the same descriptor number. A batch may outlive its `Poll`;
+/// it then no longer learns which of its sources are dropped.
 ///
 /// # Threads
 /// Every method may be called from any thread while others poll. Several threads may poll one
@@ -250,14 +251,6 @@ impl Poll {
     /// Returns what this `Poll` has done so far; it may be called at any time from any thread.
     pub fn stats(&self) -> Stats {
         self.inner.shared.counters.read()
-    }
-}
-
-impl Drop for Poll {
-    fn drop(&mut self) {
-        // The registrations end, and batches that were polled before may outlive them. Sources still
-        // find what is left of the `Poll` meanwhile, and end theirs at the same time.
-        self.inner.shared.table.end();
     }
 }
 

@@ -138,18 +138,6 @@ impl Table {
         numbers.take_back(number);
     }
 
-    /// Ends all registrations; nobody begins or changes one any more, but who ends one at the same time
-    /// writes the same.
-    pub(crate) fn end(&self) {
-        let blocks = self.descriptors.iter().chain(self.given.iter());
-        for (_, slot) in slots(blocks) {
-            let generation = slot.generation.load(Ordering::Relaxed);
-            let even = generation.wrapping_add(generation % 2);
-            slot.generation.store(even, Ordering::Release);
-        }
-        self.cells.end();
-    }
-
     /// Lists what is registered at the moment; `Err` holds the number of a source without a
     /// descriptor.
     pub(crate) fn list(&self) -> impl Iterator<Item = Registered> {
