@@ -137,35 +137,22 @@ impl Cell {
     }
 
     /// Lets a registration stand, in place of the one that did; the caller sees to it that nobody else
-    /// changes the registration. Returns its key, and what is to be done.
-    pub(crate) fn register(
-        &self,
-        index: Index,
-        token: Token,
-        interest: Ready,
-        opts: PollOpt,
-    ) -> (Key, Next) {
+    /// changes the registration.
+    pub(crate) fn register(&self, token: Token, interest: Ready, opts: PollOpt) -> Next {
         let armed = u64::from(reported(interest).bits()) << 8
             | if opts.is_edge() { bits::EDGE } else { 0 }
             | if opts.is_oneshot() { bits::ONESHOT } else { 0 };
-        self.stand(index, token, interest, opts, armed)
+        self.stand(token, interest, opts, armed)
     }
 
     /// Makes the cell a waker's.
-    fn register_waker(&self, index: Index, token: Token) {
+    fn register_waker(&self, token: Token) {
         let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
         let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
-        self.stand(index, token, interest, opts, armed);
+        self.stand(token, interest, opts, armed);
     }
 
-    fn stand(
-        &self,
-        index: Index,
-        token: Token,
-        interest: Ready,
-        opts: PollOpt,
-        armed: u64,
-    ) -> (Key, Next) {
+    fn stand(&self, token: Token, interest: Ready, opts: PollOpt, armed: u64) -> Next {
         self.end();
         let meta = Meta {
             interest,
@@ -183,11 +170,7 @@ impl Cell {
                 word | bits::QUEUED | bits::AGAIN
             }
         });
-        let key = Key {
-            generation: generation(after),
-            index,
-        };
-        (key, Next::after(before, after))
+        Next::after(before, after)
     }
 
     /// Ends the registration, if one stands.
@@ -305,10 +288,6 @@ impl Lease {
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
-
-    pub(crate) fn index(&self) -> Index {
-        Index::of_cell(self.number)
-    }
 }
 
 impl Cells {
@@ -330,7 +309,7 @@ impl Cells {
     /// Gives out a cell for a waker, registered under `token`.
     pub(crate) fn give_to_waker(&self, token: Token) -> Lease {
         let lease = self.give(Ready::empty());
-        lease.cell().register_waker(lease.index(), token);
+        lease.cell().register_waker(token);
         lease
     }
 

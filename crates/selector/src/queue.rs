@@ -296,9 +296,7 @@ mod model {
         }
 
         fn register(&self, lease: &Lease, opts: PollOpt) {
-            let (_, next) = lease
-                .cell()
-                .register(lease.index(), Token(0), Ready::READABLE, opts);
+            let next = lease.cell().register(Token(0), Ready::READABLE, opts);
             if next.push {
                 self.push(lease);
             }

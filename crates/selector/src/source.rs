@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use crate::key::Key;
 use crate::poll::Inner;
 use crate::standing::Standing;
 use crate::sys::{AsSource, RawSource};
@@ -159,9 +160,16 @@ impl<T: fmt::Debug> fmt::Debug for IoSource<T> {
     }
 }
 
+/// What a registration is known by.
+#[derive(Clone, Copy)]
+struct Registered {
+    source: RawSource,
+    key: Key,
+}
+
 /// Where a source is registered.
 pub(crate) struct Place {
-    standing: Mutex<Option<Standing<RawSource>>>,
+    standing: Mutex<Option<Standing<Registered>>>,
     /// Whether the descriptor may have duplicates.
     shared: AtomicBool,
     /// Whether the backend wants to hear of `WouldBlock`.
@@ -188,7 +196,7 @@ impl Place {
         self.shared.store(true, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Standing<RawSource>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Standing<Registered>>> {
         self.standing.lock().unwrap_or_else(|e| e.into_inner())
     }
 
@@ -207,8 +215,7 @@ impl Place {
         let key = poll.register(source, token, interest, opts, true)?;
         *standing = Some(Standing {
             poll: Arc::downgrade(poll),
-            source,
-            key,
+            source: Registered { source, key },
         });
         Ok(())
     }
@@ -222,17 +229,21 @@ impl Place {
     ) -> io::Result<()> {
         let mut standing = self.lock();
         let at = Standing::with(standing.as_mut(), poll)?;
-        let mut key = Some(at.key);
-        let index = at.key.index;
-        let changed = poll.reregister(at.source, index, &mut key, token, interest, opts);
-        at.key = key.unwrap_or(at.key);
+        let Registered {
+            source,
+            key: before,
+        } = at.source;
+        let mut key = Some(before);
+        let index = before.index;
+        let changed = poll.reregister(source, index, &mut key, token, interest, opts);
+        at.source.key = key.unwrap_or(before);
         changed
     }
 
     pub(crate) fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {
         let mut standing = self.lock();
         let at = Standing::with(standing.as_mut(), poll)?;
-        let (source, key) = (at.source, at.key);
+        let Registered { source, key } = at.source;
         *standing = None;
         poll.deregister(source, key.index, Some(key))
     }
@@ -249,7 +260,7 @@ impl Place {
         let standing = self.lock();
         if let Some(at) = &*standing {
             if let Some(poll) = at.poll.upgrade() {
-                poll.rearm(at.source, at.key, direction);
+                poll.rearm(at.source.source, at.source.key, direction);
             }
         }
     }
@@ -260,7 +271,7 @@ impl Drop for Place {
         let standing = self.standing.get_mut().unwrap_or_else(|e| e.into_inner());
         if let Some(at) = standing.take() {
             if let Some(poll) = at.poll.upgrade() {
-                poll.abandon(at.source, at.key, *self.shared.get_mut());
+                poll.abandon(at.source.source, at.source.key, *self.shared.get_mut());
             }
         }
     }

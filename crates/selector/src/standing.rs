@@ -4,13 +4,11 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use crate::RegistrationError;
-use crate::key::Key;
 use crate::poll::Inner;
 
 /// Where a source is registered, with what its kind of source (`S`) needs to know beside.
 pub(crate) struct Standing<S> {
     pub(crate) poll: Weak<Inner>,
-    pub(crate) key: Key,
     pub(crate) source: S,
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::cells::{Cell, Cells, Lease, Next};
-use crate::key::Key;
 use crate::poll::Inner;
 use crate::shared::Shared;
 use crate::standing::Standing;
@@ -60,6 +59,12 @@ impl Home {
             if let Some(poll) = self.poll.upgrade() {
                 notify(&poll);
             }
+        }
+    }
+
+    fn register(&self, token: Token, interest: Ready, opts: PollOpt) {
+        if self.cell().register(token, interest, opts).push {
+            self.push(Inner::notify_of_registration);
         }
     }
 
@@ -173,10 +178,9 @@ impl User {
         let mut place = self.lock();
         Standing::vacant(place.standing.as_ref(), poll)?;
         let home = self.settle(&mut place, poll);
-        let key = home.register(token, interest, opts);
+        home.register(token, interest, opts);
         place.standing = Some(Standing {
             poll: Arc::downgrade(poll),
-            key,
             source: (interest, opts),
         });
         Ok(())
@@ -191,12 +195,9 @@ impl User {
     ) -> io::Result<()> {
         check(poll, interest, opts)?;
         let mut place = self.lock();
-        Standing::with(place.standing.as_mut(), poll)?;
-        let key = self
-            .current(&place)
-            .map(|home| home.register(token, interest, opts));
-        if let (Some(at), Some(key)) = (&mut place.standing, key) {
-            (at.key, at.source) = (key, (interest, opts));
+        Standing::with(place.standing.as_mut(), poll)?.source = (interest, opts);
+        if let Some(home) = self.current(&place) {
+            home.register(token, interest, opts);
         }
         Ok(())
     }
@@ -215,17 +216,6 @@ impl User {
                 home.cell().end();
             }
         }
-    }
-}
-
-impl Home {
-    fn register(&self, token: Token, interest: Ready, opts: PollOpt) -> Key {
-        let index = self.lease.index();
-        let (key, next) = self.cell().register(index, token, interest, opts);
-        if next.push {
-            self.push(Inner::notify_of_registration);
-        }
-        key
     }
 }
 
