@@ -96,7 +96,7 @@ pub fn connecting(error: &io::Error) -> bool {
 #[doc(alias = "MSG_NOSIGNAL")]
 #[inline]
 pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
-    socket.send_with_flags(buf, os::SEND_FLAGS)
+    os::send(socket, buf)
 }
 
 /// Sends from at most [`MAX_BUFS`](crate::MAX_BUFS) buffers without raising SIGPIPE (`sendmsg(2)`
@@ -116,7 +116,7 @@ pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize>
     // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
     let empty = [IoSlice::new(&[])];
     let bufs = if bufs.is_empty() { &empty } else { bufs };
-    socket.send_vectored_with_flags(bufs, os::SEND_FLAGS)
+    os::send_vectored(socket, bufs)
 }
 
 /// Sends a datagram to an address without raising SIGPIPE (`sendto(2)` with `MSG_NOSIGNAL`).
@@ -173,6 +173,53 @@ pub fn send_to_vectored(
     let empty = [IoSlice::new(&[])];
     let bufs = if bufs.is_empty() { &empty } else { bufs };
     socket.send_to_vectored_with_flags(bufs, address, os::SEND_FLAGS)
+}
+
+/// Receives (`recv(2)`).
+///
+/// # Errors
+/// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+///
+/// # Examples
+/// ```
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// socket.send_to(b"hello", socket.local_addr()?)?;
+/// let mut buf = [0; 16];
+/// assert_eq!(socket_calls::recv(&socket2::SockRef::from(&socket), &mut buf)?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "WSARecv")]
+#[inline]
+pub fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    os::recv(socket, buf)
+}
+
+/// Receives from a stream into several buffers, each filled before the next is touched (`readv(2)`).
+///
+/// # Errors
+/// `WouldBlock` while there is nothing to receive; otherwise what the system says, also that there
+/// are too many buffers.
+///
+/// # Examples
+/// ```
+/// # use std::io::Write;
+/// use socket2::SockRef;
+/// use std::io::IoSliceMut;
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// # listener.accept()?.0.write_all(b"headbody")?;
+/// # while stream.peek(&mut [0; 8])? < 8 {}
+/// let (mut head, mut body) = ([0; 4], [0; 8]);
+/// let mut bufs = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+/// assert_eq!(socket_calls::recv_vectored(&SockRef::from(&stream), &mut bufs)?, 8);
+/// assert_eq!((&head, &body[..4]), (b"head", &b"body"[..]));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias("readv", "WSARecv"))]
+#[inline]
+pub fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    os::recv_vectored(socket, bufs)
 }
 
 /// Receives without taking the data out (`recv(2)` with `MSG_PEEK`): the next call returns them

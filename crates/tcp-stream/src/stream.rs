@@ -413,7 +413,7 @@ impl TcpStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.take_in(|mut stream| stream.read_vectored(&mut bufs[span]))
+        self.take_in(|stream| socket_calls::recv_vectored(&SockRef::from(stream), &mut bufs[span]))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -537,7 +537,7 @@ impl Read for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.take_in(|mut stream| stream.read(buf))
+        self.take_in(|stream| socket_calls::recv(&SockRef::from(stream), buf))
     }
 
     #[inline]
@@ -568,7 +568,7 @@ impl Write for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.put_out(|mut stream| stream.write(buf))
+        self.put_out(|stream| socket_calls::send(&SockRef::from(stream), buf))
     }
 
     #[inline]

@@ -259,8 +259,11 @@ impl UdpSocket {
     ///
     /// # Examples
     /// See [`UdpSocket`].
+    #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.operate(Ready::WRITABLE, |socket| socket.send(buf))
+        self.operate(Ready::WRITABLE, |socket| {
+            socket_calls::send(&SockRef::from(socket), buf)
+        })
     }
 
     /// Receives a datagram, and returns its length (`recv(2)`). What does not fit into `buf` is
@@ -283,8 +286,11 @@ impl UdpSocket {
     /// assert_eq!(&buf[..5], b"hello");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.operate(Ready::READABLE, |socket| socket.recv(buf))
+        self.operate(Ready::READABLE, |socket| {
+            socket_calls::recv(&SockRef::from(socket), buf)
+        })
     }
 
     /// Does as [`recv`](UdpSocket::recv), but leaves the datagram where it is (`MSG_PEEK`).

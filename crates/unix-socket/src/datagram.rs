@@ -281,6 +281,7 @@ impl UnixDatagram {
     /// assert_eq!(&buf[..5], b"hello");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.io.try_io(Ready::WRITABLE, |socket| {
             socket_calls::send(&SockRef::from(socket), buf)
@@ -340,8 +341,11 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// See [`send`](UnixDatagram::send).
+    #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.try_io(Ready::READABLE, |socket| socket.recv(buf))
+        self.io.try_io(Ready::READABLE, |socket| {
+            socket_calls::recv(&SockRef::from(socket), buf)
+        })
     }
 
     /// Receives a datagram, and returns its length and who sent it, which may have no name

@@ -318,12 +318,13 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[doc(alias = "readv")]
+    #[inline]
     pub fn read_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.io.try_io(Ready::READABLE, |mut stream| {
-            stream.read_vectored(&mut bufs[span])
+        self.io.try_io(Ready::READABLE, |stream| {
+            socket_calls::recv_vectored(&SockRef::from(stream), &mut bufs[span])
         })
     }
 
@@ -339,6 +340,7 @@ impl UnixStream {
     /// # Examples
     /// See [`read_bufs`](UnixStream::read_bufs).
     #[doc(alias("writev", "sendmsg"))]
+    #[inline]
     pub fn write_bufs(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
@@ -435,34 +437,41 @@ impl UnixStream {
     }
 }
 impl Read for UnixStream {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buf)
     }
 
+    #[inline]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_bufs(bufs)
     }
 }
 
 impl Read for &UnixStream {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.io
-            .try_io(Ready::READABLE, |mut stream| stream.read(buf))
+        self.io.try_io(Ready::READABLE, |stream| {
+            socket_calls::recv(&SockRef::from(stream), buf)
+        })
     }
 
+    #[inline]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.read_bufs(bufs)
     }
 }
 
 impl Write for UnixStream {
+    #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         (&*self).write(buf)
     }
 
+    #[inline]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_bufs(bufs)
     }
@@ -473,6 +482,7 @@ impl Write for UnixStream {
 }
 
 impl Write for &UnixStream {
+    #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -482,6 +492,7 @@ impl Write for &UnixStream {
         })
     }
 
+    #[inline]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.write_bufs(bufs)
     }

@@ -1,7 +1,8 @@
 //! Unix: flags go with the call where the system takes them, and are set right after it where not.
 
 use std::ffi::c_int;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -16,9 +17,12 @@ cfg_if::cfg_if! {
         target_os = "illumos",
         target_os = "fuchsia",
     ))] {
-        use std::os::fd::{AsRawFd, FromRawFd};
+        use std::mem::MaybeUninit;
 
         use socket2::SockAddrStorage;
+
+        /// Room for the address of any socket.
+        const ROOM: usize = size_of::<SockAddrStorage>();
 
         pub(crate) fn socket(
             domain: Domain,
@@ -43,15 +47,13 @@ cfg_if::cfg_if! {
 
         fn accept4(listener: &Socket, flags: c_int) -> io::Result<(Socket, SockAddr)> {
             let init = |storage: *mut SockAddrStorage, len: *mut _| {
-                let listener = listener.as_raw_fd();
-                // SAFETY: the descriptor is borrowed, hence open; `storage` has room for the
-                // address of any socket, and `len` says how much.
-                let fd = unsafe { libc::accept4(listener, storage.cast(), len, flags) };
-                if fd == -1 {
-                    return Err(io::Error::last_os_error());
-                }
-                // SAFETY: the descriptor has just been made and nobody else knows it.
-                Ok(unsafe { Socket::from_raw_fd(fd) })
+                // SAFETY: both are for us to write, the storage as long as its type, and nobody else
+                // knows of them.
+                let (storage, len) = unsafe {
+                    (&mut *storage.cast::<[MaybeUninit<u8>; ROOM]>(), &mut *len)
+                };
+                let fd = system_call::accept4(listener.as_fd(), storage, len, flags)?;
+                Ok(Socket::from(fd))
             };
             // SAFETY: on success the call has written an address, and its length into `len`.
             unsafe { SockAddr::try_init(init) }
@@ -172,6 +174,26 @@ pub fn pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
 /// The most buffers one call takes: `IOV_MAX`, the same on every system we know.
 #[doc(alias = "IOV_MAX")]
 pub const MAX_BUFS: usize = 1024;
+
+#[inline]
+pub(crate) fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+    system_call::send(socket.as_fd(), buf, SEND_FLAGS)
+}
+
+#[inline]
+pub(crate) fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    system_call::send_vectored(socket.as_fd(), bufs, SEND_FLAGS)
+}
+
+#[inline]
+pub(crate) fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    system_call::recv(socket.as_fd(), buf, 0)
+}
+
+#[inline]
+pub(crate) fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    system_call::readv(socket.as_fd(), bufs)
+}
 
 pub(crate) fn connecting(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR))

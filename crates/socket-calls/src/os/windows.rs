@@ -1,7 +1,7 @@
 //! Windows: a socket is made without its flags, which are set right after.
 
 use std::ffi::c_int;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut, Read};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -43,6 +43,22 @@ pub fn silence(_socket: &Socket) -> io::Result<()> {
 }
 
 pub(crate) const SEND_FLAGS: c_int = 0;
+
+pub(crate) fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
+    socket.send(buf)
+}
+
+pub(crate) fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    socket.send_vectored(bufs)
+}
+
+pub(crate) fn recv(mut socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    socket.read(buf)
+}
+
+pub(crate) fn recv_vectored(mut socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    socket.read_vectored(bufs)
+}
 
 /// The most buffers that are handed to one call. The system has no limit, but copies the list.
 pub const MAX_BUFS: usize = 1024;

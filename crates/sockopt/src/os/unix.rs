@@ -1,7 +1,7 @@
-//! `getsockopt(2)` and `setsockopt(2)`: the only calls that this crate makes itself.
+//! `getsockopt(2)` and `setsockopt(2)`: the only calls that this crate makes.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::option::Id;
 
@@ -36,38 +36,15 @@ pub(crate) fn borrow(socket: &(impl AsSock + ?Sized)) -> Sock<'_> {
 }
 
 /// Reads an option into `buffer`, and returns how much of it the system filled.
+#[inline]
 pub(crate) fn get(sock: Sock<'_>, id: Id, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = libc::socklen_t::try_from(buffer.len()).map_err(io::Error::other)?;
-    let pointer = buffer.as_mut_ptr().cast();
-    // SAFETY: `pointer` is valid for writes of `length` bytes, which `buffer` owns, and the call
-    // writes no more than that; `length` is a live local.
-    let result = unsafe {
-        libc::getsockopt(
-            sock.as_raw_fd(),
-            id.level,
-            id.number,
-            pointer,
-            &raw mut length,
-        )
-    };
-    if result == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // Some systems return the length that they would have liked to write.
-    let filled = usize::try_from(length).map_err(io::Error::other)?;
-    Ok(filled.min(buffer.len()))
+    // SAFETY: the values of this crate's options are numbers and names, without pointers.
+    unsafe { system_call::getsockopt(sock, id.level, id.number, buffer) }
 }
 
 /// Sets an option to `value`.
+#[inline]
 pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
-    let length = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
-    let pointer = value.as_ptr().cast();
-    // SAFETY: `pointer` is valid for reads of `length` bytes, which `value` borrows.
-    let result =
-        unsafe { libc::setsockopt(sock.as_raw_fd(), id.level, id.number, pointer, length) };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    // SAFETY: as in `get`.
+    unsafe { system_call::setsockopt(sock, id.level, id.number, value) }
 }

@@ -10,9 +10,10 @@ use crate::workspace::{self, Package};
 /// Each package of the workspace, with those it may depend on.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("token-ready", &[]),
-    ("sockopt", &[]),
-    ("socket-calls", &[]),
-    ("selector", &["token-ready"]),
+    ("system-call", &[]),
+    ("sockopt", &["system-call"]),
+    ("socket-calls", &["system-call"]),
+    ("selector", &["token-ready", "system-call"]),
     ("tcp-stream", BELOW_SOCKETS),
     (
         "tcp-listener",

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -30,9 +31,7 @@ impl Epoll {
             events: request(interest, opts),
             u64: key.to_bits(),
         };
-        // SAFETY: the structure is whole and outlives the call; the kernel checks the descriptors.
-        check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &mut event) })?;
-        Ok(())
+        system_call::epoll_ctl(self.epoll.as_fd(), operation, fd, &mut event)
     }
 }
 
@@ -126,15 +125,10 @@ impl Driver for Epoll {
     ) -> io::Result<()> {
         events.reserve(room);
         let start = events.len();
-        // The kernel refuses more than it could count in bytes.
-        const MOST: usize = c_int::MAX as usize / size_of::<libc::epoll_event>();
-        let room = room.min(MOST) as c_int;
-        let buffer = events
-            .spare_capacity_mut()
-            .as_mut_ptr()
-            .cast::<libc::epoll_event>();
-        // SAFETY: there is room for that many events, `RawEvent` being an `epoll_event`.
-        let count = unsafe { wait(self.epoll.as_raw_fd(), buffer, room, timeout) }?;
+        let spare: *mut [MaybeUninit<RawEvent>] = &raw mut events.spare_capacity_mut()[..room];
+        // SAFETY: `RawEvent` is an `epoll_event`, and the slice is borrowed for as long.
+        let spare = unsafe { &mut *(spare as *mut [MaybeUninit<libc::epoll_event>]) };
+        let count = wait(self.epoll.as_fd(), spare, timeout)?;
         // SAFETY: the kernel has written so many events behind `start`.
         unsafe { events.set_len(start + count) };
         Ok(())
@@ -152,38 +146,28 @@ impl AsFd for Epoll {
 }
 
 /// Waits with the best resolution the kernel offers; returns how many events it wrote.
-///
-/// # Safety
-/// `buffer` must have room for `room` events.
 #[cfg(target_os = "linux")]
-#[inline]
-unsafe fn wait(
-    epoll: RawFd,
-    buffer: *mut libc::epoll_event,
-    room: c_int,
+#[inline(always)]
+fn wait(
+    epoll: BorrowedFd<'_>,
+    room: &mut [MaybeUninit<libc::epoll_event>],
     timeout: Option<Duration>,
 ) -> io::Result<usize> {
     match timeout {
         // Without a fraction of a millisecond the older call does as well.
         Some(timeout) if timeout.subsec_nanos() % 1_000_000 != 0 => {
-            // SAFETY: as the caller vouches.
-            unsafe { wait_precisely(epoll, buffer, room, timeout) }
+            wait_precisely(epoll, room, timeout)
         }
-        // SAFETY: as the caller vouches.
-        _ => unsafe { wait_milliseconds(epoll, buffer, room, timeout) },
+        _ => system_call::epoll_wait(epoll, room, milliseconds(timeout)),
     }
 }
 
 /// Waits in nanoseconds where the kernel can; returns how many events it wrote.
-///
-/// # Safety
-/// `buffer` must have room for `room` events.
 #[cfg(target_os = "linux")]
 #[inline(never)]
-unsafe fn wait_precisely(
-    epoll: RawFd,
-    buffer: *mut libc::epoll_event,
-    room: c_int,
+fn wait_precisely(
+    epoll: BorrowedFd<'_>,
+    room: &mut [MaybeUninit<libc::epoll_event>],
     timeout: Duration,
 ) -> io::Result<usize> {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -191,76 +175,32 @@ unsafe fn wait_precisely(
     /// Whether the kernel (5.11 and later), and what may filter its calls, knows `epoll_pwait2`.
     static PRECISE: AtomicBool = AtomicBool::new(true);
 
-    /// The kernel's own structure, whose fields are 64 bits wide on every architecture.
-    #[repr(C)]
-    struct Timespec {
-        seconds: i64,
-        nanoseconds: i64,
-    }
-
     if PRECISE.load(Ordering::Relaxed) {
-        let timespec = Timespec {
+        let timespec = system_call::Timespec {
             seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: i64::from(timeout.subsec_nanos()),
         };
-        // SAFETY: the caller vouches for the buffer; the timeout is of the kernel's layout and
-        // outlives the call; there is no signal mask, so that its size is not looked at.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_epoll_pwait2,
-                epoll,
-                buffer,
-                room,
-                &raw const timespec,
-                std::ptr::null::<libc::sigset_t>(),
-                0usize,
-            )
-        };
-        if let Ok(count) = usize::try_from(result) {
-            return Ok(count);
-        }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
+        match system_call::epoll_pwait2(epoll, room, &timespec) {
             // Filters of system calls that are older than the call answer EPERM.
-            Some(libc::ENOSYS | libc::EPERM) => PRECISE.store(false, Ordering::Relaxed),
-            _ => return Err(error),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                PRECISE.store(false, Ordering::Relaxed);
+            }
+            result => return result,
         }
     }
-    // SAFETY: as the caller vouches.
-    unsafe { wait_milliseconds(epoll, buffer, room, Some(timeout)) }
+    system_call::epoll_wait(epoll, room, milliseconds(Some(timeout)))
 }
 
 /// Waits; returns how many events the kernel wrote.
 ///
 /// Android's filter kills a process for a system call it does not know, `epoll_pwait2` among them.
-///
-/// # Safety
-/// `buffer` must have room for `room` events.
 #[cfg(target_os = "android")]
-unsafe fn wait(
-    epoll: RawFd,
-    buffer: *mut libc::epoll_event,
-    room: c_int,
+fn wait(
+    epoll: BorrowedFd<'_>,
+    room: &mut [MaybeUninit<libc::epoll_event>],
     timeout: Option<Duration>,
 ) -> io::Result<usize> {
-    // SAFETY: as the caller vouches.
-    unsafe { wait_milliseconds(epoll, buffer, room, timeout) }
-}
-
-/// Waits in whole milliseconds; returns how many events the kernel wrote.
-///
-/// # Safety
-/// `buffer` must have room for `room` events.
-#[inline]
-unsafe fn wait_milliseconds(
-    epoll: RawFd,
-    buffer: *mut libc::epoll_event,
-    room: c_int,
-    timeout: Option<Duration>,
-) -> io::Result<usize> {
-    // SAFETY: the caller vouches for the buffer.
-    let count = check(unsafe { libc::epoll_wait(epoll, buffer, room, milliseconds(timeout)) })?;
-    Ok(usize::try_from(count).unwrap_or(0))
+    system_call::epoll_wait(epoll, room, milliseconds(timeout))
 }
 
 /// An event in a batch: the kernel's structure as it is, so that it is written in place.

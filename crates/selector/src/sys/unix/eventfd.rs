@@ -1,7 +1,7 @@
 //! A wake handle made of an `eventfd(2)`.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 
 use super::fd::check;
@@ -18,11 +18,12 @@ impl WakeFd {
 
     /// Makes the handle readable.
     pub(super) fn set(&self) -> io::Result<()> {
-        match (&self.0).write(&1u64.to_ne_bytes()) {
+        let one = 1_u64.to_ne_bytes();
+        match system_call::write(self.0.as_fd(), &one) {
             // The counter is at its limit, after 2^64 - 2 wakes: drain it, and count anew.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.clear();
-                (&self.0).write(&1u64.to_ne_bytes()).map(drop)
+                system_call::write(self.0.as_fd(), &one).map(drop)
             }
             result => result.map(drop),
         }

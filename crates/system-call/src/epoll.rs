@@ -1,0 +1,154 @@
+//! `epoll(7)`.
+
+use std::ffi::c_int;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use crate::call;
+#[cfg(target_os = "linux")]
+use crate::numbered;
+
+/// Adds, changes or removes a descriptor of an epoll set (`epoll_ctl(2)`).
+///
+/// # Errors
+/// What the system says, also that there is no such descriptor.
+///
+/// # Examples
+/// See [`epoll_wait`].
+#[inline]
+pub fn epoll_ctl(
+    epoll: BorrowedFd<'_>,
+    operation: c_int,
+    fd: RawFd,
+    event: &mut libc::epoll_event,
+) -> io::Result<()> {
+    let epoll = epoll.as_raw_fd();
+    // SAFETY: the structure is whole and outlives the call; the kernel checks the descriptors.
+    unsafe {
+        call!(
+            epoll_ctl = SYS_epoll_ctl,
+            epoll,
+            operation,
+            fd,
+            &raw mut *event
+        )
+    }?;
+    Ok(())
+}
+
+/// Waits for events of an epoll set for at most so many milliseconds, -1 being for ever
+/// (`epoll_wait(2)`); returns how many the kernel wrote to the front of `events`.
+///
+/// # Errors
+/// What the system says: `Interrupted` after a signal, `InvalidInput` if `events` is empty.
+///
+/// # Examples
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use std::mem::MaybeUninit;
+/// use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+///
+/// // SAFETY: makes a descriptor that nobody else knows.
+/// let epoll = unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
+/// let (_reader, writer) = std::io::pipe()?;
+/// let mut event = libc::epoll_event { events: libc::EPOLLOUT as u32, u64: 7 };
+/// let (set, add) = (epoll.as_fd(), libc::EPOLL_CTL_ADD);
+/// system_call::epoll_ctl(set, add, writer.as_raw_fd(), &mut event)?;
+///
+/// let mut events = [MaybeUninit::uninit(); 8];
+/// assert_eq!(system_call::epoll_wait(set, &mut events, -1)?, 1);
+/// // SAFETY: the kernel has written one.
+/// let event = unsafe { events[0].assume_init() };
+/// assert_eq!({ event.u64 }, 7);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub fn epoll_wait(
+    epoll: BorrowedFd<'_>,
+    events: &mut [MaybeUninit<libc::epoll_event>],
+    milliseconds: c_int,
+) -> io::Result<usize> {
+    let (epoll, room) = (epoll.as_raw_fd(), room(events));
+    let events = events.as_mut_ptr().cast::<libc::epoll_event>();
+    cfg_if::cfg_if! {
+        if #[cfg(target_arch = "x86_64")] {
+            // SAFETY: there is room for that many events.
+            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
+        } else {
+            // Newer processors have the younger call alone.
+            let mask = std::ptr::null::<libc::sigset_t>();
+            // SAFETY: as above; without a signal mask its size is not looked at.
+            unsafe {
+                call!(epoll_pwait = SYS_epoll_pwait, epoll, events, room, milliseconds, mask)
+            }
+        }
+    }
+}
+
+/// A length of time in the kernel's own layout, whose fields are 64 bits wide on every processor.
+///
+/// # Examples
+/// See [`epoll_pwait2`].
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Timespec {
+    /// Whole seconds.
+    pub seconds: i64,
+    /// The nanoseconds beside, less than a second.
+    pub nanoseconds: i64,
+}
+
+/// Does as [`epoll_wait`] with a timeout in nanoseconds (`epoll_pwait2(2)`).
+///
+/// # Errors
+/// As there; and that the kernel does not know the call, which came with Linux 5.11: `ENOSYS`, or
+/// `EPERM` from what filters a process's calls.
+///
+/// # Examples
+/// ```
+/// use std::mem::MaybeUninit;
+/// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+/// use system_call::Timespec;
+///
+/// // SAFETY: makes a descriptor that nobody else knows.
+/// let epoll = unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
+/// let timeout = Timespec { seconds: 0, nanoseconds: 1 };
+/// match system_call::epoll_pwait2(epoll.as_fd(), &mut [MaybeUninit::uninit()], &timeout) {
+///     Ok(count) => assert_eq!(count, 0),
+///     Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ENOSYS)),
+/// }
+/// ```
+#[cfg(target_os = "linux")]
+#[inline]
+pub fn epoll_pwait2(
+    epoll: BorrowedFd<'_>,
+    events: &mut [MaybeUninit<libc::epoll_event>],
+    timeout: &Timespec,
+) -> io::Result<usize> {
+    let (epoll, room) = (epoll.as_raw_fd(), room(events));
+    let events = events.as_mut_ptr().cast::<libc::epoll_event>();
+    let (timeout, mask) = (&raw const *timeout, std::ptr::null::<libc::sigset_t>());
+    // SAFETY: there is room for that many events; the timeout is of the kernel's layout and outlives
+    // the call; without a signal mask its size is not looked at.
+    unsafe {
+        numbered!(
+            SYS_epoll_pwait2,
+            epoll,
+            events,
+            room,
+            timeout,
+            mask,
+            0_usize
+        )
+    }
+}
+
+/// How many events fit; the kernel refuses more than it could count in bytes.
+#[inline]
+fn room(events: &[MaybeUninit<libc::epoll_event>]) -> c_int {
+    const MOST: usize = c_int::MAX as usize / size_of::<libc::epoll_event>();
+    events.len().min(MOST) as c_int
+}

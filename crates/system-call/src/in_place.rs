@@ -1,0 +1,76 @@
+//! Calls made where the caller stands: the instruction that enters the kernel, and nothing else.
+
+use std::arch::asm;
+use std::ffi::c_long;
+use std::io;
+
+/// Makes the call of that number.
+macro_rules! call {
+    ($function:ident = $number:ident, $($argument:expr),+ $(,)?) => {
+        $crate::in_place::enter(libc::$number, [$($argument as usize),+])
+    };
+}
+
+/// Makes a call for which the C library has no function, or none that is old enough.
+macro_rules! numbered {
+    ($number:ident, $($argument:expr),+ $(,)?) => {
+        $crate::in_place::enter(libc::$number, [$($argument as usize),+])
+    };
+}
+
+pub(crate) use {call, numbered};
+
+/// Enters the kernel.
+///
+/// # Safety
+/// What the call does to memory must be sound, given these arguments.
+#[inline(always)]
+pub(crate) unsafe fn enter<const N: usize>(
+    number: c_long,
+    arguments: [usize; N],
+) -> io::Result<usize> {
+    // The kernel does not look at those that a call does not have.
+    let mut all = [0; 6];
+    all[..N].copy_from_slice(&arguments);
+    let [first, second, third, fourth, fifth, sixth] = all;
+    let result: isize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the kernel keeps all registers but the three that are named as outputs, and the stack;
+    // that it may write the memory it does the caller vouches for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") first,
+            in("rsi") second,
+            in("rdx") third,
+            in("r10") fourth,
+            in("r8") fifth,
+            in("r9") sixth,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the kernel keeps all registers but the one that is named as output, and the stack;
+    // that it may write the memory it does the caller vouches for.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") first => result,
+            in("x1") second,
+            in("x2") third,
+            in("x3") fourth,
+            in("x4") fifth,
+            in("x5") sixth,
+            options(nostack, preserves_flags),
+        );
+    }
+    match usize::try_from(result) {
+        Ok(result) => Ok(result),
+        // The kernel's word for an error is its number, negated.
+        Err(_) => Err(io::Error::from_raw_os_error(-result as i32)),
+    }
+}

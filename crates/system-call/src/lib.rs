@@ -1,0 +1,325 @@
+#![doc = include_str!("../README.md")]
+#![cfg(unix)]
+
+use std::ffi::{c_int, c_void};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+cfg_if::cfg_if! {
+    if #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        target_pointer_width = "64",
+        not(readywire_libc),
+    ))] {
+        mod in_place;
+        use in_place::{call, numbered};
+    } else {
+        mod library;
+        use library::call;
+        #[cfg(target_os = "linux")]
+        use library::numbered;
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        mod epoll;
+        pub use self::epoll::{epoll_ctl, epoll_wait};
+        #[cfg(target_os = "linux")]
+        pub use self::epoll::{Timespec, epoll_pwait2};
+    }
+}
+
+/// Receives into `buf`, as `flags` say (`recv(2)`); returns how many bytes.
+///
+/// # Errors
+/// What the system says.
+///
+/// # Examples
+/// See the [crate].
+#[inline]
+pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<usize> {
+    let address = std::ptr::null_mut::<libc::sockaddr>();
+    let len = std::ptr::null_mut::<libc::socklen_t>();
+    // SAFETY: `buf` is ours to write for its length, and the call only ever writes bytes; no
+    // address is asked for.
+    unsafe {
+        call!(
+            recvfrom = SYS_recvfrom,
+            socket.as_raw_fd(),
+            buf.as_mut_ptr().cast::<c_void>(),
+            buf.len(),
+            flags,
+            address,
+            len
+        )
+    }
+}
+
+/// Sends `buf`, as `flags` say (`send(2)`); returns how many bytes.
+///
+/// # Errors
+/// What the system says. A connection that is over raises SIGPIPE beside unless `flags` have
+/// `MSG_NOSIGNAL`, or the socket has `SO_NOSIGPIPE`.
+///
+/// # Examples
+/// See the [crate].
+#[inline]
+pub fn send(socket: BorrowedFd<'_>, buf: &[u8], flags: c_int) -> io::Result<usize> {
+    let address = std::ptr::null::<libc::sockaddr>();
+    // SAFETY: `buf` can be read for its length; there is no address.
+    unsafe {
+        call!(
+            sendto = SYS_sendto,
+            socket.as_raw_fd(),
+            buf.as_ptr().cast::<c_void>(),
+            buf.len(),
+            flags,
+            address,
+            0
+        )
+    }
+}
+
+/// Reads into several buffers, each filled before the next is touched (`readv(2)`); returns how many
+/// bytes.
+///
+/// # Errors
+/// What the system says, also that there are too many buffers.
+///
+/// # Examples
+/// ```
+/// use std::io::{IoSliceMut, Write};
+/// use std::os::fd::AsFd;
+///
+/// let (reader, mut writer) = std::io::pipe()?;
+/// writer.write_all(b"headbody")?;
+/// let (mut head, mut body) = ([0; 4], [0; 8]);
+/// let mut bufs = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+/// assert_eq!(system_call::readv(reader.as_fd(), &mut bufs)?, 8);
+/// assert_eq!((&head, &body[..4]), (b"head", &b"body"[..]));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let count = c_int::try_from(bufs.len()).unwrap_or(c_int::MAX);
+    // SAFETY: `IoSliceMut` is an `iovec`; each names memory that is ours to write, and the call only
+    // ever writes bytes.
+    unsafe {
+        call!(
+            readv = SYS_readv,
+            fd.as_raw_fd(),
+            bufs.as_mut_ptr().cast::<libc::iovec>(),
+            count
+        )
+    }
+}
+
+/// Sends from several buffers, as `flags` say (`sendmsg(2)`); returns how many bytes.
+///
+/// # Errors
+/// What the system says, also that there are too many buffers; of SIGPIPE, as with [`send`].
+///
+/// # Examples
+/// ```
+/// use std::io::IoSlice;
+/// use std::os::fd::AsFd;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (one, _other) = UnixStream::pair()?;
+/// let bufs = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+/// assert_eq!(system_call::send_vectored(one.as_fd(), &bufs, 0)?, 8);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "sendmsg")]
+#[inline]
+pub fn send_vectored(
+    socket: BorrowedFd<'_>,
+    bufs: &[IoSlice<'_>],
+    flags: c_int,
+) -> io::Result<usize> {
+    // SAFETY: all its fields are numbers and pointers, for which zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    // `IoSlice` is an `iovec`, which the call only reads.
+    message.msg_iov = bufs.as_ptr().cast_mut().cast();
+    // Of a type that differs from system to system; what it cannot count is too many anyway.
+    message.msg_iovlen = bufs.len().try_into().unwrap_or(c_int::MAX as _);
+    // SAFETY: the message is whole and outlives the call, and so do the buffers it names.
+    unsafe {
+        call!(
+            sendmsg = SYS_sendmsg,
+            socket.as_raw_fd(),
+            &raw const message,
+            flags
+        )
+    }
+}
+
+/// Writes `buf` (`write(2)`); returns how many bytes.
+///
+/// # Errors
+/// What the system says.
+///
+/// # Examples
+/// ```
+/// use std::os::fd::AsFd;
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// assert_eq!(system_call::write(writer.as_fd(), b"hello")?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+    let pointer = buf.as_ptr().cast::<c_void>();
+    // SAFETY: `buf` can be read for its length.
+    unsafe { call!(write = SYS_write, fd.as_raw_fd(), pointer, buf.len()) }
+}
+
+/// Reads an option of a socket into `value` (`getsockopt(2)`); returns how much of it the system
+/// filled.
+///
+/// # Safety
+/// The option must be one of which the system keeps no pointer into the caller's memory and that
+/// changes none of it beside `value`.
+///
+/// # Errors
+/// What the system says.
+///
+/// # Examples
+/// ```
+/// use std::os::fd::AsFd;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let (fd, mut value) = (socket.as_fd(), [0; 4]);
+/// // SAFETY: the kind of a socket is an `int`.
+/// let len = unsafe { system_call::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut value) }?;
+/// assert_eq!((len, i32::from_ne_bytes(value)), (4, libc::SOCK_DGRAM));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub unsafe fn getsockopt(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &mut [u8],
+) -> io::Result<usize> {
+    let mut len = libc::socklen_t::try_from(value.len()).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: `value` is ours to write for `len` bytes, and the call only ever writes bytes; that it
+    // touches nothing else the caller vouches for.
+    unsafe {
+        call!(
+            getsockopt = SYS_getsockopt,
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast::<c_void>(),
+            &raw mut len
+        )
+    }?;
+    // Some systems return the length that they would have liked to write.
+    Ok(value.len().min(len as usize))
+}
+
+/// Sets an option of a socket to `value` (`setsockopt(2)`).
+///
+/// # Safety
+/// The option must be one whose value has no pointers in it.
+///
+/// # Errors
+/// What the system says.
+///
+/// # Examples
+/// ```
+/// use std::os::fd::AsFd;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let (fd, on) = (socket.as_fd(), 1_i32.to_ne_bytes());
+/// // SAFETY: whether a socket may broadcast is an `int`.
+/// unsafe { system_call::setsockopt(fd, libc::SOL_SOCKET, libc::SO_BROADCAST, &on) }?;
+/// assert!(socket.broadcast()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub unsafe fn setsockopt(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &[u8],
+) -> io::Result<()> {
+    let len = libc::socklen_t::try_from(value.len()).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: `value` can be read for `len` bytes; that it names no other memory the caller vouches
+    // for.
+    unsafe {
+        call!(
+            setsockopt = SYS_setsockopt,
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast::<c_void>(),
+            len
+        )
+    }?;
+    Ok(())
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+        target_os = "illumos",
+        target_os = "fuchsia",
+    ))] {
+        /// Accepts a connection, as `flags` say (`accept4(2)`).
+        ///
+        /// On success the address of the other end stands at the front of `address`, and `len`
+        /// says how long it is, or would have been.
+        ///
+        /// # Errors
+        /// What the system says.
+        ///
+        /// # Platform-specific behaviour
+        /// Absent where there is no `accept4(2)`: on Apple's systems, for one.
+        ///
+        /// # Examples
+        /// ```
+        /// use std::mem::MaybeUninit;
+        /// use std::os::fd::AsFd;
+        ///
+        /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+        /// let mut address = [MaybeUninit::uninit(); 128];
+        /// let mut len = 128;
+        /// let flags = libc::SOCK_CLOEXEC;
+        /// let stream = system_call::accept4(listener.as_fd(), &mut address, &mut len, flags)?;
+        /// assert_eq!(std::net::TcpStream::from(stream).local_addr()?, listener.local_addr()?);
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        #[inline]
+        pub fn accept4(
+            listener: BorrowedFd<'_>,
+            address: &mut [MaybeUninit<u8>],
+            len: &mut libc::socklen_t,
+            flags: c_int,
+        ) -> io::Result<OwnedFd> {
+            *len = libc::socklen_t::try_from(address.len()).unwrap_or(libc::socklen_t::MAX);
+            // SAFETY: `address` is ours to write for `len` bytes.
+            let accepted = unsafe {
+                call!(
+                    accept4 = SYS_accept4,
+                    listener.as_raw_fd(),
+                    address.as_mut_ptr().cast::<libc::sockaddr>(),
+                    &raw mut *len,
+                    flags
+                )
+            }?;
+            // SAFETY: the descriptor has just been made and nobody else knows it.
+            Ok(unsafe { OwnedFd::from_raw_fd(accepted as c_int) })
+        }
+    }
+}

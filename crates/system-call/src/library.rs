@@ -1,0 +1,28 @@
+//! Calls made by the functions of the C library.
+
+use std::io;
+
+/// Calls the function of that name.
+macro_rules! call {
+    ($function:ident = $number:ident, $($argument:expr),+ $(,)?) => {
+        $crate::library::check(libc::$function($($argument),+) as isize)
+    };
+}
+
+/// Makes a call for which the C library has no function, or none that is old enough.
+#[cfg(target_os = "linux")]
+macro_rules! numbered {
+    ($number:ident, $($argument:expr),+ $(,)?) => {
+        $crate::library::check(libc::syscall(libc::$number, $($argument),+) as isize)
+    };
+}
+
+pub(crate) use call;
+#[cfg(target_os = "linux")]
+pub(crate) use numbered;
+
+/// Turns -1 into the error that `errno` holds.
+#[inline]
+pub(crate) fn check(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
