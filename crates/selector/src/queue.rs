@@ -39,18 +39,21 @@ impl Chain {
 /// Cells that wait to be drained, each at most once: see [`Cell`] for who may push.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// What was pushed since the last drain, newest first: a number plus one; zero is none.
+    /// What was pushed since the last drain, newest first: a number plus one; zero is none. Behind
+    /// the oldest there may be [`BACKLOG`], and is if that is all there is to drain.
     head: AtomicU32,
     /// What a drain had no room for, oldest first.
     backlog: Mutex<Chain>,
-    has_backlog: AtomicBool,
 }
+
+/// Stands for the backlog; no cell has this number.
+const BACKLOG: u32 = u32::MAX;
 
 impl Queue {
     /// Tells whether there is nothing to drain.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.load(Ordering::SeqCst) == 0 && !self.has_backlog.load(Ordering::SeqCst)
+        self.head.load(Ordering::SeqCst) == 0
     }
 
     /// Queues a cell, of which a change has just said that it has to be pushed.
@@ -98,16 +101,23 @@ impl Queue {
                 self.push_cell(cell, number);
             }
         }
-        self.has_backlog.store(backlog.first != 0, Ordering::SeqCst);
+        if backlog.first != 0 {
+            // Otherwise something was pushed, and whoever drains that drains the backlog first.
+            let _none_pushed = self
+                .head
+                .compare_exchange(0, BACKLOG, Ordering::SeqCst, Ordering::Relaxed)
+                .is_ok();
+        }
     }
 
     /// Takes what was pushed, in the order of pushing.
     fn take_all(&self, cells: &Cells) -> Chain {
         let mut newest = self.head.swap(0, Ordering::SeqCst);
-        let mut chain = Chain {
-            first: 0,
-            last: newest,
-        };
+        let mut chain = Chain::default();
+        if newest != BACKLOG {
+            chain.last = newest;
+        }
+        // No cell is found for the backlog either.
         while let Some(cell) = newest.checked_sub(1).and_then(|number| cells.get(number)) {
             let older = cell.next.load(Ordering::Relaxed);
             cell.next.store(chain.first, Ordering::Relaxed);
@@ -134,10 +144,14 @@ pub(crate) struct Outcome {
 ///
 /// One poller at a time has the seat: it alone writes there, so that it gets up without a locked
 /// instruction. Who looks before the seat shows empty wakes nobody: the next poll takes that wake.
+/// As long as there is nobody who could wake it, the poller that has the seat does not even say that
+/// it gets up, and so need not say again that it sleeps.
 #[derive(Default)]
 pub(crate) struct Sleep {
-    /// Whether the poller that has the seat sleeps.
+    /// Whether the poller that has the seat sleeps, or has not said that it got up.
     seat: AtomicBool,
+    /// Whether there is, or ever was, somebody who could wake.
+    expected: AtomicBool,
     /// How many of the others sleep.
     standing: AtomicUsize,
     /// A sleeper is being woken, or the next who looks will find the wake.
@@ -169,8 +183,14 @@ impl Sleep {
     /// Takes back what [`take_seat`](Sleep::take_seat) gave.
     pub(crate) fn give_back(&self, rest: Rest) {
         if rest == Rest::Seated {
+            self.seat.store(false, Ordering::Release);
             self.taken.store(false, Ordering::Release);
         }
+    }
+
+    /// Says that from now on somebody may wake; to be said before they can.
+    pub(crate) fn expect_wakes(&self) {
+        self.expected.store(true, Ordering::Release);
     }
 
     /// Announces a sleeper, which must look at the queue once more before it sleeps.
@@ -178,7 +198,10 @@ impl Sleep {
     pub(crate) fn enter(&self, rest: Rest) {
         match rest {
             Rest::Seated => {
-                self.seat.swap(true, Ordering::SeqCst);
+                // Nobody else writes there.
+                if !self.seat.load(Ordering::Relaxed) {
+                    self.seat.swap(true, Ordering::SeqCst);
+                }
             }
             Rest::Standing => {
                 self.standing.fetch_add(1, Ordering::SeqCst);
@@ -192,7 +215,11 @@ impl Sleep {
     #[inline]
     pub(crate) fn leave(&self, rest: Rest) -> bool {
         match rest {
-            Rest::Seated => self.seat.store(false, Ordering::Release),
+            Rest::Seated => {
+                if self.expected.load(Ordering::Relaxed) {
+                    self.seat.store(false, Ordering::Release);
+                }
+            }
             Rest::Standing => {
                 self.standing.fetch_sub(1, Ordering::SeqCst);
             }
@@ -286,10 +313,12 @@ mod model {
         }
 
         fn waker(&self) -> Lease {
+            self.sleep.expect_wakes();
             self.cells.give_to_waker(Token(0))
         }
 
         fn source(&self, opts: PollOpt) -> Lease {
+            self.sleep.expect_wakes();
             let lease = self.cells.give(Ready::empty());
             self.register(&lease, opts);
             lease
@@ -384,6 +413,30 @@ mod model {
                 assert!(poll.queue.is_empty());
             });
         }
+    }
+
+    #[test]
+    fn a_wake_reaches_a_poller_that_expected_none() {
+        bounded(|| {
+            let poll = Poll::new();
+            let waker = thread::spawn({
+                let poll = Arc::clone(&poll);
+                move || {
+                    let leases = [poll.waker(), poll.waker()];
+                    leases.iter().for_each(|lease| poll.wake(lease));
+                }
+            });
+            // Polls that something else ends.
+            for _ in 0..2 {
+                poll.sleep.enter(Rest::Seated);
+                poll.sleep.leave(Rest::Seated);
+            }
+            let mut seen = Vec::new();
+            while seen.len() < 2 {
+                seen.extend(poll.poll(1, Rest::Seated));
+            }
+            waker.join().unwrap();
+        });
     }
 
     #[test]

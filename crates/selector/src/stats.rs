@@ -154,6 +154,7 @@ impl Counter {
         }
     }
 
+    #[inline]
     fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
