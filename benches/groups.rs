@@ -4,7 +4,7 @@
 mod contestants;
 mod suite;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use suite::{Case, Visitor, Work};
@@ -38,7 +38,13 @@ impl Visitor for ByCriterion<'_> {
             let id = BenchmarkId::new(&case.name, contestant.name);
             match &mut contestant.work {
                 Work::Time(work) => {
-                    group.bench_function(id, |bencher| bencher.iter(&mut *work));
+                    group.bench_function(id, |bencher| {
+                        bencher.iter_custom(|times| {
+                            let start = Instant::now();
+                            work(times);
+                            start.elapsed()
+                        });
+                    });
                 }
                 Work::Sample(work) => {
                     group.bench_function(id, |bencher| {

@@ -134,7 +134,7 @@ impl EventLoop for Mio06 {
         waker.set_readiness(Ready::readable())
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
         self.poll.poll(&mut self.events, timeout)?;
         for event in &self.events {

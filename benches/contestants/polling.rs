@@ -104,7 +104,7 @@ impl EventLoop for Polling {
         waker.notify()
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
         self.events.clear();
         self.poller.wait(&mut self.events, timeout)?;

@@ -180,7 +180,7 @@ impl EventLoop for Raw {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, timeout: Option<Duration>, mut handle: impl FnMut(Event)) -> io::Result<()> {
         let epoll = self.epoll.as_raw_fd();
         let room = self.events.capacity() as i32;

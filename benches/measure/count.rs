@@ -9,7 +9,7 @@ use crate::suite::{Case, Visitor, Work};
 /// Has everybody do their work a few times.
 pub(crate) struct Counting {
     pub(crate) filter: String,
-    pub(crate) times: u32,
+    pub(crate) times: u64,
 }
 
 /// What the names of cases contain that take minutes to make under a tool, and do the same as smaller
@@ -31,18 +31,20 @@ impl Visitor for Counting {
             if !contestant.countable {
                 continue;
             }
-            let work: &mut dyn FnMut() = match &mut contestant.work {
+            let work: &mut dyn FnMut(u64) = match &mut contestant.work {
                 Work::Time(work) => work,
                 // What it tells is of no interest here.
-                Work::Sample(work) => &mut || {
-                    black_box(work());
+                Work::Sample(work) => &mut |times| {
+                    for _ in 0..times {
+                        black_box(work());
+                    }
                 },
                 Work::Figure(_) => continue,
             };
             // What is made at the first time only is not what a time costs.
-            work();
+            work(1);
             let start = Instant::now();
-            work();
+            work(1);
             let times = affordable(self.times, start.elapsed());
             let (group, name) = (case.group, &case.name);
             println!("{group}/{name}\t{}\t{times}", contestant.name);
@@ -54,9 +56,9 @@ impl Visitor for Counting {
 }
 
 /// How many times of work the limit has room for, if one takes so long.
-fn affordable(times: u32, one: Duration) -> u32 {
+fn affordable(times: u64, one: Duration) -> u64 {
     let room = LIMIT.as_nanos() / one.as_nanos().max(1);
-    times.min(u32::try_from(room).unwrap_or(u32::MAX).max(1))
+    times.min(u64::try_from(room).unwrap_or(u64::MAX).max(1))
 }
 
 /// Tries to open what does not exist, to leave a mark in a trace of system calls.
@@ -66,10 +68,8 @@ fn mark(path: &str) {
 
 /// What callgrind is told to count, by this name.
 #[inline(never)]
-fn readywire_counted(work: &mut dyn FnMut(), times: u32) {
-    for _ in 0..black_box(times) {
-        work();
-    }
+fn readywire_counted(work: &mut dyn FnMut(u64), times: u64) {
+    work(black_box(times));
 }
 
 /// Where callgrind is told, by this name, to write down what it has counted.

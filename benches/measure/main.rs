@@ -45,7 +45,7 @@ struct Arguments {
 
     /// Rather than measure time, do the work so many times between marks, for strace and callgrind
     #[arg(long, value_name = "TIMES")]
-    count: Option<u32>,
+    count: Option<u64>,
 
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]

@@ -58,6 +58,7 @@ impl<L: EventLoop> Crowd<L> {
     }
 
     /// Polls once, and adds up what was told.
+    #[inline(always)]
     pub(super) fn poll(&mut self) -> io::Result<usize> {
         let (mut count, mut sum) = (0, 0);
         self.events.poll(None, |event| {

@@ -42,8 +42,8 @@ pub(crate) struct Contestant {
 
 /// How the work is measured.
 pub(crate) enum Work {
-    /// By the time that it takes.
-    Time(Box<dyn FnMut()>),
+    /// By the time that it takes, done so many times.
+    Time(Box<dyn FnMut(u64)>),
     /// By what it returns, in seconds: how late it came.
     Sample(Box<dyn FnMut() -> f64>),
     /// By a figure that is the same each time, of the case's unit: how much memory it takes.
@@ -52,8 +52,12 @@ pub(crate) enum Work {
 
 impl Case {
     /// Adds one who does the work, measured by its time.
-    pub(crate) fn time(&mut self, name: &'static str, work: impl FnMut() + 'static) {
-        self.add(name, Work::Time(Box::new(work)));
+    ///
+    /// The work is done in a loop of its own, as in a program: a loop of events does not return from the
+    /// function that it is in after each poll, and returns after system calls are expensive.
+    pub(crate) fn time(&mut self, name: &'static str, mut work: impl FnMut() + 'static) {
+        let many = move |times| (0..times).for_each(|_| work());
+        self.add(name, Work::Time(Box::new(many)));
     }
 
     /// Adds one whose work tells in seconds what is measured.

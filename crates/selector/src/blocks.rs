@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 /// Blocks by number, made as they are needed: the first `NEAR` are one step away, the others in tiers
 /// that double.
 pub(crate) struct Blocks<B, const NEAR: usize> {
-    near: Box<[OnceLock<B>; NEAR]>,
+    near: [OnceLock<B>; NEAR],
     tiers: [OnceLock<Box<[OnceLock<B>]>>; TIERS],
 }
 
@@ -16,7 +16,7 @@ const TIERS: usize = 18;
 impl<B, const NEAR: usize> Default for Blocks<B, NEAR> {
     fn default() -> Blocks<B, NEAR> {
         Blocks {
-            near: Box::new([const { OnceLock::new() }; NEAR]),
+            near: [const { OnceLock::new() }; NEAR],
             tiers: [const { OnceLock::new() }; TIERS],
         }
     }

@@ -211,7 +211,7 @@ impl Poll {
     /// 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, comes on top of the time it takes to
     /// wake up.
     #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
-    #[inline]
+    #[inline(always)]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         self.inner.poll(events, timeout, false)
     }
@@ -495,9 +495,9 @@ impl Inner {
         }
     }
 
-    // Inlined, as all between the caller and the system call: processors mispredict returns after
-    // one.
-    #[inline]
+    // Inlined, as all between the caller and the system call: processors mispredict the returns
+    // after one.
+    #[inline(always)]
     fn poll(
         &self,
         events: &mut Events,
@@ -510,7 +510,7 @@ impl Inner {
         result.map(|()| events.len())
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait_for_events(
         &self,
         events: &mut Events,
@@ -616,7 +616,7 @@ impl Inner {
     }
 
     /// Lets the backend fill what room there is.
-    #[inline]
+    #[inline(always)]
     fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let room = events.capacity() - events.len();
         let (raw, scratch) = (&mut events.raw, &mut events.scratch);

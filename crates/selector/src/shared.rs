@@ -6,10 +6,12 @@ use crate::queue::{Queue, Sleep};
 use crate::stats::Counters;
 use crate::table::Table;
 
+/// In this order, so that what every poll touches lies together.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Shared {
-    pub(crate) table: Table,
     pub(crate) queue: Queue,
     pub(crate) sleep: Sleep,
+    pub(crate) table: Table,
     pub(crate) counters: Counters,
 }

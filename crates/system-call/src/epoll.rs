@@ -16,7 +16,7 @@ use crate::numbered;
 ///
 /// # Examples
 /// See [`epoll_wait`].
-#[inline]
+#[inline(always)]
 pub fn epoll_ctl(
     epoll: BorrowedFd<'_>,
     operation: c_int,
@@ -64,7 +64,7 @@ pub fn epoll_ctl(
 /// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub fn epoll_wait(
     epoll: BorrowedFd<'_>,
     events: &mut [MaybeUninit<libc::epoll_event>],
@@ -122,7 +122,7 @@ pub struct Timespec {
 /// }
 /// ```
 #[cfg(target_os = "linux")]
-#[inline]
+#[inline(always)]
 pub fn epoll_pwait2(
     epoll: BorrowedFd<'_>,
     events: &mut [MaybeUninit<libc::epoll_event>],

@@ -39,7 +39,7 @@ cfg_if::cfg_if! {
 ///
 /// # Examples
 /// See the [crate].
-#[inline]
+#[inline(always)]
 pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<usize> {
     let address = std::ptr::null_mut::<libc::sockaddr>();
     let len = std::ptr::null_mut::<libc::socklen_t>();
@@ -66,7 +66,7 @@ pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<
 ///
 /// # Examples
 /// See the [crate].
-#[inline]
+#[inline(always)]
 pub fn send(socket: BorrowedFd<'_>, buf: &[u8], flags: c_int) -> io::Result<usize> {
     let address = std::ptr::null::<libc::sockaddr>();
     // SAFETY: `buf` can be read for its length; there is no address.
@@ -102,7 +102,7 @@ pub fn send(socket: BorrowedFd<'_>, buf: &[u8], flags: c_int) -> io::Result<usiz
 /// assert_eq!((&head, &body[..4]), (b"head", &b"body"[..]));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     let count = c_int::try_from(bufs.len()).unwrap_or(c_int::MAX);
     // SAFETY: `IoSliceMut` is an `iovec`; each names memory that is ours to write, and the call only
@@ -134,7 +134,7 @@ pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usiz
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[doc(alias = "sendmsg")]
-#[inline]
+#[inline(always)]
 pub fn send_vectored(
     socket: BorrowedFd<'_>,
     bufs: &[IoSlice<'_>],
@@ -170,7 +170,7 @@ pub fn send_vectored(
 /// assert_eq!(system_call::write(writer.as_fd(), b"hello")?, 5);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     let pointer = buf.as_ptr().cast::<c_void>();
     // SAFETY: `buf` can be read for its length.
@@ -198,7 +198,7 @@ pub fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
 /// assert_eq!((len, i32::from_ne_bytes(value)), (4, libc::SOCK_DGRAM));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub unsafe fn getsockopt(
     socket: BorrowedFd<'_>,
     level: c_int,
@@ -241,7 +241,7 @@ pub unsafe fn getsockopt(
 /// assert!(socket.broadcast()?);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[inline]
+#[inline(always)]
 pub unsafe fn setsockopt(
     socket: BorrowedFd<'_>,
     level: c_int,
@@ -300,7 +300,7 @@ cfg_if::cfg_if! {
         /// assert_eq!(std::net::TcpStream::from(stream).local_addr()?, listener.local_addr()?);
         /// # Ok::<(), std::io::Error>(())
         /// ```
-        #[inline]
+        #[inline(always)]
         pub fn accept4(
             listener: BorrowedFd<'_>,
             address: &mut [MaybeUninit<u8>],

@@ -115,7 +115,7 @@ impl Driver for Epoll {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(
         &self,
         events: &mut Vec<RawEvent>,

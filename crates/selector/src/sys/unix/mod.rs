@@ -159,7 +159,7 @@ impl Selector {
         each!(self, driver => driver.rearm(source, key, direction))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait(
         &self,
         events: &mut Vec<RawEvent>,
