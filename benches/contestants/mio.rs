@@ -56,14 +56,17 @@ impl EventLoop for Mio {
         socket
     }
 
+    #[inline(always)]
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         self.poll.registry().register(stream, Token(token), BOTH)
     }
 
+    #[inline(always)]
     fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         self.poll.registry().reregister(stream, Token(token), BOTH)
     }
 
+    #[inline(always)]
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.registry().deregister(stream)
     }
@@ -72,10 +75,12 @@ impl EventLoop for Mio {
         self.poll.registry().try_clone()
     }
 
+    #[inline(always)]
     fn register_from(registrar: &Registry, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         registrar.register(stream, Token(token), BOTH)
     }
 
+    #[inline(always)]
     fn deregister_from(registrar: &Registry, stream: &mut TcpStream) -> io::Result<()> {
         registrar.deregister(stream)
     }
@@ -103,6 +108,7 @@ impl EventLoop for Mio {
         Waker::new(self.poll.registry(), Token(token)).map(Arc::new)
     }
 
+    #[inline(always)]
     fn wake(waker: &Arc<Waker>) -> io::Result<()> {
         waker.wake()
     }

@@ -81,16 +81,19 @@ impl EventLoop for Mio06 {
         socket
     }
 
+    #[inline(always)]
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         Mio06::register_from(&self.poll, stream, token)
     }
 
+    #[inline(always)]
     fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         let both = Ready::readable() | Ready::writable();
         self.poll
             .reregister(stream, Token(token), both, PollOpt::edge())
     }
 
+    #[inline(always)]
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.deregister(stream)
     }
@@ -99,6 +102,7 @@ impl EventLoop for Mio06 {
         Ok(Arc::clone(&self.poll))
     }
 
+    #[inline(always)]
     fn register_from(
         registrar: &Arc<Poll>,
         stream: &mut TcpStream,
@@ -108,6 +112,7 @@ impl EventLoop for Mio06 {
         registrar.register(stream, Token(token), both, PollOpt::edge())
     }
 
+    #[inline(always)]
     fn deregister_from(registrar: &Arc<Poll>, stream: &mut TcpStream) -> io::Result<()> {
         registrar.deregister(stream)
     }
@@ -130,6 +135,7 @@ impl EventLoop for Mio06 {
         Ok(set_readiness)
     }
 
+    #[inline(always)]
     fn wake(waker: &SetReadiness) -> io::Result<()> {
         waker.set_readiness(Ready::readable())
     }

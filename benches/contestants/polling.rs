@@ -58,15 +58,18 @@ impl EventLoop for Polling {
         socket
     }
 
+    #[inline(always)]
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         Polling::register_from(&self.poller, stream, token)
     }
 
+    #[inline(always)]
     fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         self.poller
             .modify_with_mode(&*stream, Interest::all(token), PollMode::Edge)
     }
 
+    #[inline(always)]
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poller.delete(&*stream)
     }
@@ -75,6 +78,7 @@ impl EventLoop for Polling {
         Ok(Arc::clone(&self.poller))
     }
 
+    #[inline(always)]
     fn register_from(
         registrar: &Arc<Poller>,
         stream: &mut TcpStream,
@@ -86,6 +90,7 @@ impl EventLoop for Polling {
         unsafe { registrar.add_with_mode(&*stream, interest, mode) }
     }
 
+    #[inline(always)]
     fn deregister_from(registrar: &Arc<Poller>, stream: &mut TcpStream) -> io::Result<()> {
         registrar.delete(&*stream)
     }
@@ -100,6 +105,7 @@ impl EventLoop for Polling {
         Ok(Arc::clone(&self.poller))
     }
 
+    #[inline(always)]
     fn wake(waker: &Arc<Poller>) -> io::Result<()> {
         waker.notify()
     }

@@ -124,15 +124,18 @@ impl EventLoop for Raw {
         socket
     }
 
+    #[inline(always)]
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         add(self.epoll.as_raw_fd(), stream.as_raw_fd(), BOTH, token)
     }
 
+    #[inline(always)]
     fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         let (epoll, fd) = (self.epoll.as_raw_fd(), stream.as_raw_fd());
         control(epoll, libc::EPOLL_CTL_MOD, fd, BOTH, token)
     }
 
+    #[inline(always)]
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         delete(self.epoll.as_raw_fd(), stream.as_raw_fd())
     }
@@ -141,6 +144,7 @@ impl EventLoop for Raw {
         Ok(Arc::clone(&self.epoll))
     }
 
+    #[inline(always)]
     fn register_from(
         registrar: &Arc<OwnedFd>,
         stream: &mut TcpStream,
@@ -149,6 +153,7 @@ impl EventLoop for Raw {
         add(registrar.as_raw_fd(), stream.as_raw_fd(), BOTH, token)
     }
 
+    #[inline(always)]
     fn deregister_from(registrar: &Arc<OwnedFd>, stream: &mut TcpStream) -> io::Result<()> {
         delete(registrar.as_raw_fd(), stream.as_raw_fd())
     }
@@ -170,6 +175,7 @@ impl EventLoop for Raw {
         Ok(waker)
     }
 
+    #[inline(always)]
     fn wake(waker: &Arc<OwnedFd>) -> io::Result<()> {
         let one = 1_u64.to_ne_bytes();
         // SAFETY: the pointer is to as many bytes as are said.

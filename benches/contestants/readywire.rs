@@ -56,16 +56,19 @@ impl EventLoop for Readywire {
         IoSource::new_sole(socket)
     }
 
+    #[inline(always)]
     fn register(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         self.poll
             .register(stream, Token(token), BOTH, PollOpt::EDGE)
     }
 
+    #[inline(always)]
     fn reregister(&mut self, stream: &mut TcpStream, token: usize) -> io::Result<()> {
         self.poll
             .reregister(stream, Token(token), BOTH, PollOpt::EDGE)
     }
 
+    #[inline(always)]
     fn deregister(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         self.poll.deregister(stream)
     }
@@ -74,6 +77,7 @@ impl EventLoop for Readywire {
         Ok(Arc::clone(&self.poll))
     }
 
+    #[inline(always)]
     fn register_from(
         registrar: &Arc<Poll>,
         stream: &mut TcpStream,
@@ -82,6 +86,7 @@ impl EventLoop for Readywire {
         registrar.register(stream, Token(token), BOTH, PollOpt::EDGE)
     }
 
+    #[inline(always)]
     fn deregister_from(registrar: &Arc<Poll>, stream: &mut TcpStream) -> io::Result<()> {
         registrar.deregister(stream)
     }
@@ -98,6 +103,7 @@ impl EventLoop for Readywire {
         Waker::new(&self.poll, Token(token))
     }
 
+    #[inline(always)]
     fn wake(waker: &Waker) -> io::Result<()> {
         waker.wake()
     }

@@ -46,8 +46,7 @@ pub(super) fn cases(group: &mut Group<'_>) {
 fn keepalive(group: &mut Group<'_>) {
     use socket2::TcpKeepalive;
 
-    // Two system calls, but for readywire, whose options change all or nothing: it reads the old time
-    // before, so as to be able to put it back.
+    // Two system calls for everybody.
     group.case("keepalive set", 1, "call", |case| {
         let time = black_box(Duration::from_secs(60));
         of_std(case, "socket2", move |stream| {

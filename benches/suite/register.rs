@@ -61,15 +61,18 @@ impl<L: EventLoop> Alone<L> {
         })
     }
 
+    #[inline(always)]
     fn start(&mut self) -> io::Result<()> {
         self.events.register(&mut self.near, self.token)
     }
 
+    #[inline(always)]
     fn register(&mut self) -> io::Result<()> {
         self.start()?;
         self.events.deregister(&mut self.near)
     }
 
+    #[inline(always)]
     fn reregister(&mut self) -> io::Result<()> {
         // Another token each time, so that there is something to change.
         self.token ^= 1;

@@ -55,7 +55,16 @@ impl<B, const NEAR: usize> Blocks<B, NEAR> {
     }
 
     /// Returns a block, made by `make` if it is not there yet.
+    #[inline]
     pub(crate) fn get_or_make(&self, number: u32, make: impl FnOnce() -> B) -> &B {
+        match self.near(number).and_then(OnceLock::get) {
+            Some(block) => block,
+            None => self.make(number, make),
+        }
+    }
+
+    #[cold]
+    fn make(&self, number: u32, make: impl FnOnce() -> B) -> &B {
         if let Some(block) = self.near(number) {
             return block.get_or_init(make);
         }

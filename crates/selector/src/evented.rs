@@ -72,6 +72,7 @@ pub trait Evented {
 macro_rules! by_pointee {
     ($($pointer:ty),*) => {$(
         impl<T: Evented + ?Sized> Evented for $pointer {
+            #[inline]
             fn register(
                 &self,
                 poll: &Poll,
@@ -82,6 +83,7 @@ macro_rules! by_pointee {
                 (**self).register(poll, token, interest, opts)
             }
 
+            #[inline]
             fn reregister(
                 &self,
                 poll: &Poll,
@@ -92,6 +94,7 @@ macro_rules! by_pointee {
                 (**self).reregister(poll, token, interest, opts)
             }
 
+            #[inline]
             fn deregister(&self, poll: &Poll) -> io::Result<()> {
                 (**self).deregister(poll)
             }

@@ -40,6 +40,7 @@ impl Index {
 
     /// The slot of a descriptor; none for a negative number.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
+    #[inline]
     pub(crate) fn of_descriptor(descriptor: i32) -> Option<Index> {
         u32::try_from(descriptor).ok().map(Index)
     }
@@ -59,17 +60,20 @@ impl Index {
     }
 
     /// The number of a cell.
+    #[inline]
     pub(crate) fn cell(self) -> Option<u32> {
         (self.0 & Index::CELL == Index::CELL).then_some(self.0 & !Index::CELL)
     }
 
     /// A number that the table gave out.
+    #[inline]
     pub(crate) fn given(self) -> Option<u32> {
         let is_given = self.0 & Index::CELL == Index::GIVEN;
         is_given.then_some(self.0 & !Index::GIVEN)
     }
 
     /// The number of a descriptor.
+    #[inline]
     pub(crate) fn descriptor(self) -> Option<u32> {
         (self.0 & Index::GIVEN == 0).then_some(self.0)
     }
@@ -87,6 +91,7 @@ pub(crate) struct Meta {
 impl Meta {
     const OWNED: u32 = 1 << 24;
 
+    #[inline]
     pub(crate) fn to_bits(self) -> u32 {
         let owned = if self.owned { Meta::OWNED } else { 0 };
         u32::from(self.interest.bits())
@@ -95,6 +100,7 @@ impl Meta {
             | owned
     }
 
+    #[inline]
     pub(crate) fn from_bits(bits: u32) -> Meta {
         Meta {
             interest: Ready::from_bits_truncate(bits as u8),
@@ -104,12 +110,14 @@ impl Meta {
     }
 
     /// What may be reported, of the bits as they are.
+    #[inline]
     pub(crate) fn reported_bits(bits: u32) -> Ready {
         Ready::from_bits_retain((bits >> 16) as u8)
     }
 }
 
 /// What may be reported to who is interested in `interest`.
+#[inline]
 pub(crate) fn reported(interest: Ready) -> Ready {
     let mut reported = interest | Ready::ERROR | Ready::HUP;
     if interest.is_readable() {

@@ -141,6 +141,7 @@ impl Poll {
     /// `AlreadyExists` if the source is registered already, here or with another `Poll`;
     /// `InvalidInput` if `opts` contradict each other, both with a
     /// [`RegistrationError`]; otherwise what the system says.
+    #[inline]
     pub fn register<E: Evented + ?Sized>(
         &self,
         source: &E,
@@ -173,6 +174,7 @@ impl Poll {
     /// assert!(poll.deregister(&registration).is_err());
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn reregister<E: Evented + ?Sized>(
         &self,
         source: &E,
@@ -188,6 +190,7 @@ impl Poll {
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
     /// otherwise what the system says, and the registration has ended all the same.
+    #[inline]
     pub fn deregister<E: Evented + ?Sized>(&self, source: &E) -> io::Result<()> {
         source.deregister(self)
     }
@@ -274,12 +277,14 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    #[inline]
     pub(crate) fn emulates_edges(&self) -> bool {
         self.selector.emulates_edges()
     }
 
     /// Registers a source; `owned` tells that the caller owns it and will end the registration
     /// before the source is closed.
+    #[inline(always)]
     pub(crate) fn register(
         &self,
         source: RawSource,
@@ -289,24 +294,34 @@ impl Inner {
         owned: bool,
     ) -> io::Result<Key> {
         self.check(interest, opts)?;
-        let driven = self.driven(opts, owned);
-        let entry = self
-            .shared
-            .table
-            .lock(sys::index(source, &self.shared.table)?);
+        let index = sys::index(source, &self.shared.table)?;
+        let entry = self.shared.table.lock(index);
         let meta = Meta {
             interest,
             opts,
             owned,
         };
-        if entry.current().is_none() {
-            let key = entry.publish(token, meta);
-            let registered = self.selector.register(source, key, interest, driven, true);
-            if registered.is_err() {
-                self.end(entry);
-            }
-            return registered.map(|()| key);
+        if entry.current().is_some() {
+            return self.register_over(entry, source, token, meta);
         }
+        let key = entry.publish(token, meta);
+        let opts = self.driven(opts, owned);
+        let registered = self.selector.register(source, key, interest, opts, true);
+        if registered.is_err() {
+            self.end(entry);
+        }
+        registered.map(|()| key)
+    }
+
+    /// Registers a source under whose number another registration stands.
+    #[cold]
+    fn register_over(
+        &self,
+        entry: Entry<'_>,
+        source: RawSource,
+        token: Token,
+        meta: Meta,
+    ) -> io::Result<Key> {
         // Either a second registration, or one whose descriptor was closed behind our back and
         // whose number is used anew: the system knows which. Nothing is to be handed out before
         // that is settled, so that it is asked under a key from a far generation.
@@ -315,9 +330,10 @@ impl Inner {
             generation: next.generation ^ 1 << 31,
             ..next
         };
+        let (interest, opts) = (meta.interest, self.driven(meta.opts, meta.owned));
         match self
             .selector
-            .register(source, unsettled, interest, driven, false)
+            .register(source, unsettled, interest, opts, false)
         {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(RegistrationError::AlreadyRegistered.into());
@@ -326,7 +342,7 @@ impl Inner {
         }
         let key = entry.publish(token, meta);
         // Events from before the publication were dropped: have the source looked at anew.
-        if let Err(error) = self.selector.reregister(source, key, interest, driven) {
+        if let Err(error) = self.selector.reregister(source, key, interest, opts) {
             // The first error says what is wrong; the source is as unregistered as can be.
             let _second = self.selector.deregister(source, key).is_err();
             self.end(entry);
@@ -338,6 +354,7 @@ impl Inner {
     /// Replaces the registration that `expected` was given for, `None` meaning whichever stands there
     /// for a source that nobody owns here; `expected` is then the key of the one that stands, also
     /// after an error.
+    #[inline(always)]
     pub(crate) fn reregister(
         &self,
         source: RawSource,
@@ -355,18 +372,35 @@ impl Inner {
             opts,
             owned: old.owned,
         };
-        let changed = self.replace(&entry, source, token, new, expected);
-        let Err(error) = changed else { return Ok(()) };
+        match self.replace(&entry, source, token, new, expected) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.keep(error, entry, source, old_token, old, expected)),
+        }
+    }
+
+    /// Sees to it that the registration that could not be replaced stands on, unless the source is
+    /// gone; returns the error for the caller.
+    #[cold]
+    fn keep(
+        &self,
+        error: io::Error,
+        entry: Entry<'_>,
+        source: RawSource,
+        token: Token,
+        meta: Meta,
+        key: &mut Option<Key>,
+    ) -> io::Error {
         // What came in meanwhile was dropped, so that the old registration is made anew, too.
         let stands = error.kind() != io::ErrorKind::NotFound
-            && self.restore(&entry, source, old_token, old, expected);
+            && self.restore(&entry, source, token, meta, key);
         if !stands {
             self.end(entry);
         }
-        Err(not_found(error))
+        not_found(error)
     }
 
     /// Puts a registration in place of the one that stands.
+    #[inline(always)]
     fn replace(
         &self,
         entry: &Entry<'_>,
@@ -405,6 +439,7 @@ impl Inner {
 
     /// Ends the registration that `expected` was given for, as with
     /// [`reregister`](Inner::reregister).
+    #[inline(always)]
     pub(crate) fn deregister(
         &self,
         source: RawSource,
@@ -454,6 +489,7 @@ impl Inner {
             .ok_or_else(|| RegistrationError::NotRegistered.into())
     }
 
+    #[inline]
     fn end(&self, entry: Entry<'_>) {
         let index = entry.index;
         entry.retire();
@@ -461,32 +497,36 @@ impl Inner {
         self.shared.table.take_back(index);
     }
 
+    #[inline]
     pub(crate) fn check(&self, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        if opts.contains(PollOpt::LEVEL | PollOpt::EDGE) || opts.is_exclusive() {
+            return self.check_closely(interest, opts);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn check_closely(&self, interest: Ready, opts: PollOpt) -> io::Result<()> {
         let contradiction = opts.contains(PollOpt::LEVEL | PollOpt::EDGE)
             || opts.contains(PollOpt::EXCLUSIVE | PollOpt::ONESHOT);
         if contradiction {
             return Err(RegistrationError::Options(opts).into());
         }
-        if opts.is_exclusive() {
-            if self.selector.backend() != Backend::Epoll {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    format!(
-                        "EXCLUSIVE needs epoll, this Poll is on {}",
-                        self.selector.backend()
-                    ),
-                ));
-            }
-            let allowed = Ready::READABLE | Ready::WRITABLE | Ready::ERROR | Ready::HUP;
-            if !allowed.contains(interest) {
-                return Err(RegistrationError::ExclusiveInterest(interest - allowed).into());
-            }
+        let backend = self.selector.backend();
+        if backend != Backend::Epoll {
+            let error = format!("EXCLUSIVE needs epoll, this Poll is on {backend}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, error));
+        }
+        let allowed = Ready::READABLE | Ready::WRITABLE | Ready::ERROR | Ready::HUP;
+        if !allowed.contains(interest) {
+            return Err(RegistrationError::ExclusiveInterest(interest - allowed).into());
         }
         Ok(())
     }
 
     /// The options for the driver: nobody tells it when a borrowed source is drained, so that an
     /// emulated edge would never come again.
+    #[inline]
     fn driven(&self, opts: PollOpt, owned: bool) -> PollOpt {
         if !owned && self.emulates_edges() {
             opts - PollOpt::EDGE
@@ -668,6 +708,13 @@ impl Inner {
         }
     }
 
+    /// Prepares for somebody who may wake.
+    pub(crate) fn expect_wakes(&self) {
+        if self.shared.sleep.expect_wakes() {
+            self.wake();
+        }
+    }
+
     /// Wakes a sleeper: a wake was queued.
     pub(crate) fn notify_of_wake(&self) {
         self.shared.counters.send_wake();
@@ -690,6 +737,7 @@ impl Inner {
 }
 
 /// Says of what the system does not know (any more) what is said of what was never registered.
+#[cold]
 fn not_found(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::NotFound {
         RegistrationError::NotRegistered.into()
@@ -699,6 +747,7 @@ fn not_found(error: io::Error) -> io::Error {
 }
 
 /// The registration that stands in a slot, if it is the expected one.
+#[inline]
 fn standing(entry: &Entry<'_>, expected: Option<Key>) -> io::Result<(Key, Token, Meta)> {
     entry
         .current()

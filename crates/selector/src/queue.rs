@@ -188,9 +188,10 @@ impl Sleep {
         }
     }
 
-    /// Says that from now on somebody may wake; to be said before they can.
-    pub(crate) fn expect_wakes(&self) {
-        self.expected.store(true, Ordering::Release);
+    /// Says that from now on somebody may wake; to be said before they can. Tells whether the caller
+    /// has to wake who never said that it got up, so that it does so from then on.
+    pub(crate) fn expect_wakes(&self) -> bool {
+        !self.expected.swap(true, Ordering::SeqCst) && self.must_wake()
     }
 
     /// Announces a sleeper, which must look at the queue once more before it sleeps.
@@ -312,13 +313,19 @@ mod model {
             Arc::new(Poll::default())
         }
 
+        fn expect_wakes(&self) {
+            if self.sleep.expect_wakes() {
+                self.handle.set();
+            }
+        }
+
         fn waker(&self) -> Lease {
-            self.sleep.expect_wakes();
+            self.expect_wakes();
             self.cells.give_to_waker(Token(0))
         }
 
         fn source(&self, opts: PollOpt) -> Lease {
-            self.sleep.expect_wakes();
+            self.expect_wakes();
             let lease = self.cells.give(Ready::empty());
             self.register(&lease, opts);
             lease

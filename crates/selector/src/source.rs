@@ -128,6 +128,7 @@ impl<T: AsSource> IoSource<T> {
 }
 
 impl<T: AsSource> Evented for IoSource<T> {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -139,6 +140,7 @@ impl<T: AsSource> Evented for IoSource<T> {
             .register(self.io.as_source(), &poll.inner, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -149,6 +151,7 @@ impl<T: AsSource> Evented for IoSource<T> {
         self.place.reregister(&poll.inner, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.place.deregister(&poll.inner)
     }
@@ -196,10 +199,12 @@ impl Place {
         self.shared.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Option<Standing<Registered>>> {
         self.standing.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    #[inline(always)]
     pub(crate) fn register(
         &self,
         source: RawSource,
@@ -220,6 +225,7 @@ impl Place {
         Ok(())
     }
 
+    #[inline(always)]
     pub(crate) fn reregister(
         &self,
         poll: &Arc<Inner>,
@@ -240,6 +246,7 @@ impl Place {
         changed
     }
 
+    #[inline(always)]
     pub(crate) fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {
         let mut standing = self.lock();
         let at = Standing::with(standing.as_mut(), poll)?;

@@ -14,29 +14,50 @@ pub(crate) struct Standing<S> {
 
 impl<S> Standing<S> {
     /// Checks that a source can be registered with `poll`.
+    #[inline]
     pub(crate) fn vacant(standing: Option<&Standing<S>>, poll: &Arc<Inner>) -> io::Result<()> {
         match standing {
-            Some(at) if at.is_with(poll) => Err(RegistrationError::AlreadyRegistered.into()),
-            // A `Poll` that is gone has taken its registrations along.
-            Some(at) if at.poll.strong_count() > 0 => Err(RegistrationError::OtherPoll.into()),
-            _ => Ok(()),
+            None => Ok(()),
+            Some(at) => at.vacated(poll),
         }
     }
 
+    #[cold]
+    fn vacated(&self, poll: &Arc<Inner>) -> io::Result<()> {
+        if self.is_with(poll) {
+            return Err(RegistrationError::AlreadyRegistered.into());
+        }
+        if self.poll.strong_count() > 0 {
+            return Err(RegistrationError::OtherPoll.into());
+        }
+        // A `Poll` that is gone has taken its registrations along.
+        Ok(())
+    }
+
     /// Returns the registration with `poll`, or why there is none.
+    #[inline]
     pub(crate) fn with<'a>(
         standing: Option<&'a mut Standing<S>>,
         poll: &Arc<Inner>,
     ) -> io::Result<&'a mut Standing<S>> {
         match standing {
             Some(at) if at.is_with(poll) => Ok(at),
-            Some(at) if at.poll.strong_count() > 0 => {
-                Err(RegistrationError::OtherPoll.into_io(io::ErrorKind::NotFound))
-            }
-            _ => Err(RegistrationError::NotRegistered.into()),
+            at => Err(Standing::elsewhere(at.map(|at| &*at))),
         }
     }
 
+    /// Says of a source that does not stand with a `Poll` where it stands.
+    #[cold]
+    fn elsewhere(standing: Option<&Standing<S>>) -> io::Error {
+        match standing {
+            Some(at) if at.poll.strong_count() > 0 => {
+                RegistrationError::OtherPoll.into_io(io::ErrorKind::NotFound)
+            }
+            _ => RegistrationError::NotRegistered.into(),
+        }
+    }
+
+    #[inline]
     fn is_with(&self, poll: &Arc<Inner>) -> bool {
         self.poll.as_ptr() == Arc::as_ptr(poll)
     }

@@ -99,6 +99,7 @@ impl Table {
         Some(&block[(number % BLOCK) as usize])
     }
 
+    #[inline]
     fn slot_or_make(&self, index: Index) -> &Slot {
         let (number, block) = match index.descriptor() {
             Some(descriptor) => {
@@ -114,6 +115,7 @@ impl Table {
     }
 
     /// Locks a slot for a change.
+    #[inline]
     pub(crate) fn lock(&self, index: Index) -> Entry<'_> {
         let shard = &self.shards[index.0 as usize % self.shards.len()];
         Entry {
@@ -132,6 +134,7 @@ impl Table {
 
     /// Takes back what [`give`](Table::give) gave out, its registration having been retired; a
     /// descriptor's index is nobody's to give out.
+    #[inline]
     pub(crate) fn take_back(&self, index: Index) {
         let Some(number) = index.given() else { return };
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
@@ -208,6 +211,7 @@ pub(crate) struct Entry<'a> {
 
 impl Entry<'_> {
     /// The registration that stands here, if one does.
+    #[inline]
     pub(crate) fn current(&self) -> Option<(Key, Token, Meta)> {
         let generation = self.slot.generation.load(Ordering::Relaxed);
         (generation % 2 == 1).then(|| {
@@ -220,12 +224,14 @@ impl Entry<'_> {
     }
 
     /// Returns the key that the next [`publish`](Entry::publish) will give.
+    #[inline]
     pub(crate) fn next_key(&self) -> Key {
         let generation = self.slot.generation.load(Ordering::Relaxed);
         self.key((generation | 1).wrapping_add(if generation % 2 == 1 { 2 } else { 0 }))
     }
 
     /// Lets a new registration stand here, in place of the one that did.
+    #[inline]
     pub(crate) fn publish(&self, token: Token, meta: Meta) -> Key {
         let key = self.next_key();
         self.write(key.generation, token, meta);
@@ -233,6 +239,7 @@ impl Entry<'_> {
     }
 
     /// Ends the registration that stands here.
+    #[inline]
     pub(crate) fn retire(&self) {
         let generation = self.slot.generation.load(Ordering::Relaxed);
         if generation % 2 == 1 {
@@ -241,6 +248,7 @@ impl Entry<'_> {
         }
     }
 
+    #[inline]
     fn write(&self, generation: u32, token: Token, meta: Meta) {
         // An even generation first, so that no reader takes the new values for the old ones'.
         let before = self.slot.generation.load(Ordering::Relaxed);
@@ -252,6 +260,7 @@ impl Entry<'_> {
         self.slot.generation.store(generation, Ordering::Release);
     }
 
+    #[inline]
     fn key(&self, generation: u32) -> Key {
         Key {
             generation,

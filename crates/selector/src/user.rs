@@ -40,7 +40,7 @@ struct Home {
 
 impl Home {
     fn new(poll: &Arc<Inner>, lease: impl FnOnce(&Cells) -> Lease) -> Home {
-        poll.shared.sleep.expect_wakes();
+        poll.expect_wakes();
         Home {
             lease: lease(&poll.shared.table.cells),
             shared: Arc::clone(&poll.shared),

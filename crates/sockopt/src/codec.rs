@@ -110,6 +110,7 @@ pub(crate) fn get_int<T: From<i32>>(info: &Info, sock: Sock<'_>) -> io::Result<T
 }
 
 /// How many `unit`s hold all of `duration`: any fraction counts as a whole one.
+#[inline]
 pub(crate) fn whole(duration: Duration, unit: Duration) -> u64 {
     let units = duration.as_nanos().div_ceil(unit.as_nanos());
     u64::try_from(units).unwrap_or(u64::MAX)
@@ -120,6 +121,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// Reads an `int` by its bits: the caller knows whether a negative one has a meaning.
+#[inline]
 pub(crate) fn get_number(info: &Info, sock: Sock<'_>) -> io::Result<u32> {
     let mut bytes = [0; 4];
     match os::get(sock, info.id, &mut bytes)? {
@@ -130,6 +132,7 @@ pub(crate) fn get_number(info: &Info, sock: Sock<'_>) -> io::Result<u32> {
 }
 
 /// Checks and sets an `int`. The range of every option ends below 2^32.
+#[inline]
 fn set_checked(info: &Info, sock: Sock<'_>, value: u64) -> io::Result<()> {
     info.check(value)?;
     let bits = u32::try_from(value).expect("a range that fits 32 bits");
@@ -146,11 +149,13 @@ fn set_multicast(info: &Info, sock: Sock<'_>, value: u64) -> io::Result<()> {
     os::set(sock, info.id, &[byte])
 }
 
+#[inline]
 fn get_flag(info: &Info, sock: Sock<'_>) -> io::Result<bool> {
     // Not one but the flag's own bit stands for true on the BSDs.
     get_number(info, sock).map(|value| value != 0)
 }
 
+#[inline]
 fn set_flag(info: &Info, sock: Sock<'_>, value: bool) -> io::Result<()> {
     set_checked(info, sock, u64::from(value))
 }
@@ -159,6 +164,7 @@ fn set_multicast_flag(info: &Info, sock: Sock<'_>, value: bool) -> io::Result<()
     set_multicast(info, sock, u64::from(value))
 }
 
+#[inline]
 fn set_number(info: &Info, sock: Sock<'_>, value: u32) -> io::Result<()> {
     set_checked(info, sock, u64::from(value))
 }
@@ -179,31 +185,38 @@ fn set_optional_number(info: &Info, sock: Sock<'_>, value: Option<u32>) -> io::R
     }
 }
 
+#[inline]
 fn get_size(info: &Info, sock: Sock<'_>) -> io::Result<usize> {
     let value = get_number(info, sock)?;
     usize::try_from(value).map_err(io::Error::other)
 }
 
+#[inline]
 fn set_size(info: &Info, sock: Sock<'_>, value: usize) -> io::Result<()> {
     set_checked(info, sock, u64::try_from(value).unwrap_or(u64::MAX))
 }
 
+#[inline]
 fn get_units(info: &Info, sock: Sock<'_>, unit: Duration) -> io::Result<Duration> {
     Ok(unit * get_number(info, sock)?)
 }
 
+#[inline]
 fn get_seconds(info: &Info, sock: Sock<'_>) -> io::Result<Duration> {
     get_units(info, sock, SECOND)
 }
 
+#[inline]
 fn set_seconds(info: &Info, sock: Sock<'_>, value: Duration) -> io::Result<()> {
     set_checked(info, sock, whole(value, SECOND))
 }
 
+#[inline]
 fn get_micros(info: &Info, sock: Sock<'_>) -> io::Result<Duration> {
     get_units(info, sock, MICROSECOND)
 }
 
+#[inline]
 fn set_micros(info: &Info, sock: Sock<'_>, value: Duration) -> io::Result<()> {
     set_checked(info, sock, whole(value, MICROSECOND))
 }
@@ -278,6 +291,7 @@ fn set_optional_name(info: &Info, sock: Sock<'_>, value: Option<String>) -> io::
 }
 
 /// The system answered in a form that this option never had.
+#[cold]
 pub(crate) fn unexpected(id: Id, length: usize) -> io::Error {
     let text = format!("{}: an answer of {length} bytes", id.text);
     io::Error::new(io::ErrorKind::InvalidData, text)

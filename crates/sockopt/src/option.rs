@@ -28,18 +28,24 @@ pub(crate) struct Info {
 
 impl Info {
     /// Refuses what lies outside the range, before the system sees it.
+    #[inline]
     pub(crate) fn check(&self, value: u64) -> io::Result<()> {
         if (self.min..=self.max).contains(&value) {
             return Ok(());
         }
-        Err(OptionError::OutOfRange {
+        Err(self.out_of_range(value))
+    }
+
+    #[cold]
+    fn out_of_range(&self, value: u64) -> io::Error {
+        OptionError::OutOfRange {
             option: self.id.text,
             value,
             min: self.min,
             max: self.max,
             unit: self.unit,
         }
-        .into())
+        .into()
     }
 }
 
@@ -81,6 +87,7 @@ macro_rules! plain_values {
         impl $crate::option::Value for $value {
             type Arg<'a> = $value;
 
+            #[inline]
             fn from_arg(arg: $value) -> $value {
                 arg
             }
@@ -215,6 +222,7 @@ impl<T: Value> ReadWrite<T> {
     /// # Examples
     ///
     /// See [`ReadWrite`].
+    #[inline]
     pub fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<T> {
         (self.get)(&self.info, borrow(socket))
     }
@@ -229,6 +237,7 @@ impl<T: Value> ReadWrite<T> {
     /// # Examples
     ///
     /// See [`ReadWrite`].
+    #[inline]
     pub fn set(&self, socket: &(impl AsSock + ?Sized), value: T::Arg<'_>) -> io::Result<()> {
         (self.set)(&self.info, borrow(socket), T::from_arg(value))
     }
@@ -254,6 +263,7 @@ impl<T: Value> ReadOnly<T> {
     /// # Examples
     ///
     /// See [`ReadOnly`].
+    #[inline]
     pub fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<T> {
         (self.get)(&self.info, borrow(socket))
     }
@@ -282,6 +292,7 @@ impl<T: Value> WriteOnly<T> {
     /// # Examples
     ///
     /// See [`WriteOnly`].
+    #[inline]
     pub fn set(&self, socket: &(impl AsSock + ?Sized), value: T::Arg<'_>) -> io::Result<()> {
         (self.set)(&self.info, borrow(socket), T::from_arg(value))
     }

@@ -349,6 +349,7 @@ impl TcpListener {
 }
 
 impl Evented for TcpListener {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -359,6 +360,7 @@ impl Evented for TcpListener {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -369,6 +371,7 @@ impl Evented for TcpListener {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -38,6 +38,7 @@ impl TcpStream {
     /// # Errors
     /// What `setsockopt(2)` says.
     #[doc(alias = "TCP_NODELAY")]
+    #[inline]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         sockopt::NODELAY.set(self.socket(), nodelay)
     }
@@ -47,6 +48,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says.
     #[doc(alias = "TCP_NODELAY")]
+    #[inline]
     pub fn nodelay(&self) -> io::Result<bool> {
         sockopt::NODELAY.get(self.socket())
     }
@@ -60,6 +62,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.rmem_max`.
     #[doc(alias = "SO_RCVBUF")]
+    #[inline]
     pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
         sockopt::RECV_BUFFER_SIZE.set(self.socket(), size)
     }
@@ -72,6 +75,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux returns the doubled size.
     #[doc(alias = "SO_RCVBUF")]
+    #[inline]
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
         sockopt::RECV_BUFFER_SIZE.get(self.socket())
     }
@@ -85,6 +89,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.wmem_max`.
     #[doc(alias = "SO_SNDBUF")]
+    #[inline]
     pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
         sockopt::SEND_BUFFER_SIZE.set(self.socket(), size)
     }
@@ -97,6 +102,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux returns the doubled size.
     #[doc(alias = "SO_SNDBUF")]
+    #[inline]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
         sockopt::SEND_BUFFER_SIZE.get(self.socket())
     }
@@ -110,6 +116,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// On an IPv6 stream it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
     #[doc(alias = "IP_TTL")]
+    #[inline]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         sockopt::TTL.set(self.socket(), ttl)
     }
@@ -119,6 +126,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says.
     #[doc(alias = "IP_TTL")]
+    #[inline]
     pub fn ttl(&self) -> io::Result<u32> {
         sockopt::TTL.get(self.socket())
     }
@@ -129,6 +137,7 @@ impl TcpStream {
     /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
     /// is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
+    #[inline]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
         sockopt::ONLY_V6.set(self.socket(), only_v6)
     }
@@ -138,6 +147,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
+    #[inline]
     pub fn only_v6(&self) -> io::Result<bool> {
         sockopt::ONLY_V6.get(self.socket())
     }
@@ -155,6 +165,7 @@ impl TcpStream {
     /// Whole seconds everywhere: a fraction is rounded up. macOS takes 327 seconds at most, OpenBSD
     /// and DragonFly 32 767.
     #[doc(alias = "SO_LINGER")]
+    #[inline]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         sockopt::LINGER.set(self.socket(), linger)
     }
@@ -164,6 +175,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says.
     #[doc(alias = "SO_LINGER")]
+    #[inline]
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         sockopt::LINGER.get(self.socket())
     }

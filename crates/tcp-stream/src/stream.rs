@@ -582,6 +582,7 @@ impl Write for &TcpStream {
 }
 
 impl Evented for TcpStream {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -592,6 +593,7 @@ impl Evented for TcpStream {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -602,6 +604,7 @@ impl Evented for TcpStream {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

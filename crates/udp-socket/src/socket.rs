@@ -461,6 +461,7 @@ impl UdpSocket {
 }
 
 impl Evented for UdpSocket {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -471,6 +472,7 @@ impl Evented for UdpSocket {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -481,6 +483,7 @@ impl Evented for UdpSocket {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

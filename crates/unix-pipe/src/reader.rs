@@ -116,6 +116,7 @@ impl Read for &PipeReader {
 }
 
 impl Evented for PipeReader {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -126,6 +127,7 @@ impl Evented for PipeReader {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -136,6 +138,7 @@ impl Evented for PipeReader {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

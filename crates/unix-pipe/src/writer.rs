@@ -108,6 +108,7 @@ impl Write for &PipeWriter {
 }
 
 impl Evented for PipeWriter {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -118,6 +119,7 @@ impl Evented for PipeWriter {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -128,6 +130,7 @@ impl Evented for PipeWriter {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -497,6 +497,7 @@ impl UnixDatagram {
 }
 
 impl Evented for UnixDatagram {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -507,6 +508,7 @@ impl Evented for UnixDatagram {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -517,6 +519,7 @@ impl Evented for UnixDatagram {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -220,6 +220,7 @@ impl UnixListener {
 }
 
 impl Evented for UnixListener {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -230,6 +231,7 @@ impl Evented for UnixListener {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -240,6 +242,7 @@ impl Evented for UnixListener {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

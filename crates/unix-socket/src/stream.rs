@@ -503,6 +503,7 @@ impl Write for &UnixStream {
 }
 
 impl Evented for UnixStream {
+    #[inline]
     fn register(
         &self,
         poll: &Poll,
@@ -513,6 +514,7 @@ impl Evented for UnixStream {
         self.io.register(poll, token, interest, opts)
     }
 
+    #[inline]
     fn reregister(
         &self,
         poll: &Poll,
@@ -523,6 +525,7 @@ impl Evented for UnixStream {
         self.io.reregister(poll, token, interest, opts)
     }
 
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -92,6 +92,7 @@ const IDLE: &ReadWrite<Duration> = &crate::KEEPALIVE_IDLE;
 const INTERVAL: &ReadWrite<Duration> = &crate::KEEPALIVE_INTERVAL;
 const RETRIES: &ReadWrite<u32> = &crate::KEEPALIVE_RETRIES;
 
+#[inline]
 pub(super) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>> {
     if ENABLED.get(&sock)? {
         IDLE.get(&sock).map(Some)
@@ -100,8 +101,14 @@ pub(super) fn get_idle(_: &Info, sock: Sock<'_>) -> io::Result<Option<Duration>>
     }
 }
 
-pub(super) fn set_idle(info: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::Result<()> {
-    set_probes(info, sock, idle.map(Keepalive::new))
+#[inline]
+pub(super) fn set_idle(_: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::Result<()> {
+    let Some(idle) = idle else {
+        return ENABLED.set(&sock, false);
+    };
+    // A time that is refused is so here. Switching on has no value that could be.
+    IDLE.set(&sock, idle)?;
+    ENABLED.set(&sock, true)
 }
 
 pub(super) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepalive>> {

@@ -60,12 +60,11 @@ options! {
         /// Probes a connection that was silent for so long; `None` turns probing off
         /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
         ///
-        /// Both change or neither: what was changed is put back if the rest fails. (Should even
-        /// that fail, its error is returned.) A fraction of a second is rounded up, zero is
-        /// refused.
+        /// A time that is refused changes nothing. It is set before probing is turned on, which no
+        /// system refuses to a TCP socket; where a filter of system calls does, the new time stays.
+        /// A fraction of a second is rounded up, zero is refused.
         ///
-        /// Setting takes three system calls, as the old time is read first; turning off takes one.
-        /// Reading takes two, one if it is off.
+        /// Setting and reading take two system calls, one where it is off.
         ///
         /// # Platform-specific behaviour
         ///
@@ -100,7 +99,9 @@ options! {
         );
 
         /// Like [`KEEPALIVE`], with the interval and the number of probes (`SO_KEEPALIVE`,
-        /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): all change or none.
+        /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): all change or none. What was changed is
+        /// put back if the rest fails, for which each old value is read first. (Should even that
+        /// fail, its error is returned.)
         ///
         /// # Examples
         ///

@@ -31,6 +31,7 @@ impl<T: AsFd + ?Sized> AsSock for T {}
 /// A borrowed socket.
 pub(crate) type Sock<'a> = BorrowedFd<'a>;
 
+#[inline]
 pub(crate) fn borrow(socket: &(impl AsSock + ?Sized)) -> Sock<'_> {
     socket.as_fd()
 }

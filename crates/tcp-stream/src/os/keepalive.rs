@@ -29,8 +29,7 @@ impl TcpStream {
     /// Probes the connection when it was silent for so long; `None` turns probing off
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
     ///
-    /// Both change or neither. That takes three system calls, as the old time is read first, to be
-    /// put back if need be; turning probing off takes one.
+    /// A time that is refused changes nothing. Two system calls; turning probing off takes one.
     ///
     /// # Errors
     /// `InvalidInput` for zero and past what the system takes (32 767 s on Linux), naming the
@@ -42,6 +41,7 @@ impl TcpStream {
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "TCP_KEEPIDLE")]
     #[doc(alias = "TCP_KEEPALIVE")]
+    #[inline]
     pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
         sockopt::KEEPALIVE.set(self.socket(), keepalive)
     }
@@ -54,6 +54,7 @@ impl TcpStream {
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "TCP_KEEPIDLE")]
     #[doc(alias = "TCP_KEEPALIVE")]
+    #[inline]
     pub fn keepalive(&self) -> io::Result<Option<Duration>> {
         sockopt::KEEPALIVE.get(self.socket())
     }
@@ -66,6 +67,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Whole seconds: a fraction is rounded up.
     #[doc(alias = "TCP_KEEPINTVL")]
+    #[inline]
     pub fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()> {
         sockopt::KEEPALIVE_INTERVAL.set(self.socket(), interval)
     }
@@ -75,6 +77,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says.
     #[doc(alias = "TCP_KEEPINTVL")]
+    #[inline]
     pub fn keepalive_interval(&self) -> io::Result<Duration> {
         sockopt::KEEPALIVE_INTERVAL.get(self.socket())
     }
@@ -85,6 +88,7 @@ impl TcpStream {
     /// `InvalidInput` for zero and past what the system takes (127 on Linux, 255 on Windows),
     /// naming the option and the range; otherwise what `setsockopt(2)` says.
     #[doc(alias = "TCP_KEEPCNT")]
+    #[inline]
     pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
         sockopt::KEEPALIVE_RETRIES.set(self.socket(), retries)
     }
@@ -94,6 +98,7 @@ impl TcpStream {
     /// # Errors
     /// What `getsockopt(2)` says.
     #[doc(alias = "TCP_KEEPCNT")]
+    #[inline]
     pub fn keepalive_retries(&self) -> io::Result<u32> {
         sockopt::KEEPALIVE_RETRIES.get(self.socket())
     }

@@ -76,6 +76,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android.
     #[doc(alias = "TCP_FASTOPEN_CONNECT")]
+    #[inline]
     pub fn fast_open_connect(&self) -> io::Result<bool> {
         sockopt::FASTOPEN_CONNECT.get(self.socket())
     }
@@ -90,6 +91,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android. Whole milliseconds: a fraction is rounded up.
     #[doc(alias = "TCP_USER_TIMEOUT")]
+    #[inline]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         sockopt::USER_TIMEOUT.set(self.socket(), timeout)
     }
@@ -103,6 +105,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android.
     #[doc(alias = "TCP_USER_TIMEOUT")]
+    #[inline]
     pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
         sockopt::USER_TIMEOUT.get(self.socket())
     }
@@ -117,6 +120,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android.
     #[doc(alias = "TCP_QUICKACK")]
+    #[inline]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
         sockopt::QUICKACK.set(self.socket(), quickack)
     }
@@ -129,6 +133,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android.
     #[doc(alias = "TCP_QUICKACK")]
+    #[inline]
     pub fn quickack(&self) -> io::Result<bool> {
         sockopt::QUICKACK.get(self.socket())
     }
@@ -142,6 +147,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux and Android.
     #[doc(alias = "TCP_INFO")]
+    #[inline]
     pub fn info(&self) -> io::Result<sockopt::TcpInfo> {
         sockopt::TCP_INFO.get(self.socket())
     }

@@ -27,6 +27,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux, Android and macOS.
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    #[inline]
     pub fn set_notsent_lowat(&self, bytes: u32) -> io::Result<()> {
         sockopt::NOTSENT_LOWAT.set(self.socket(), bytes)
     }
@@ -40,6 +41,7 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// Linux, Android and macOS.
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
+    #[inline]
     pub fn notsent_lowat(&self) -> io::Result<u32> {
         sockopt::NOTSENT_LOWAT.get(self.socket())
     }

@@ -68,8 +68,8 @@ const BUDGET: &[(&str, usize)] = &[
     ("set_linger", 1),
     ("keepalive off", 1),
     ("set_keepalive off", 1),
-    // Two options of the system in one step: the old value first, to be put back if need be.
-    ("set_keepalive", 3),
+    // Two options of the system.
+    ("set_keepalive", 2),
     ("keepalive", 2),
     ("keepalive_interval", 1),
     ("set_keepalive_interval", 1),

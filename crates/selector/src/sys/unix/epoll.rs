@@ -19,6 +19,7 @@ pub(crate) struct Epoll {
 }
 
 impl Epoll {
+    #[inline(always)]
     fn control(
         &self,
         operation: c_int,
@@ -32,6 +33,30 @@ impl Epoll {
             u64: key.to_bits(),
         };
         system_call::epoll_ctl(self.epoll.as_fd(), operation, fd, &mut event)
+    }
+
+    /// Takes over the watch of a descriptor that went away while a duplicate of it lives on.
+    #[cold]
+    fn adopt(
+        &self,
+        error: io::Error,
+        fd: RawFd,
+        key: Key,
+        interest: Ready,
+        opts: PollOpt,
+    ) -> io::Result<()> {
+        // The handle that wakes is in the set too, and nobody's to register.
+        if fd == self.wake.as_fd().as_raw_fd() {
+            return Err(error);
+        }
+        self.reregister(fd, key, interest, opts)
+    }
+
+    /// Replaces a watch that the kernel does not modify: an exclusive one, or one that becomes so.
+    #[cold]
+    fn replace(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        self.deregister(fd, key)?;
+        self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts)
     }
 }
 
@@ -57,6 +82,7 @@ impl Driver for Epoll {
         Ok(driver)
     }
 
+    #[inline(always)]
     fn register(
         &self,
         fd: RawFd,
@@ -66,35 +92,27 @@ impl Driver for Epoll {
         adopt: bool,
     ) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts) {
-            // A descriptor that went away while a duplicate of it lives on is still in the set. The
-            // handle that wakes is there too, and nobody's to register.
-            Err(error)
-                if adopt
-                    && error.kind() == io::ErrorKind::AlreadyExists
-                    && fd != self.wake.as_fd().as_raw_fd() =>
-            {
-                self.reregister(fd, key, interest, opts)
+            Err(error) if adopt && error.kind() == io::ErrorKind::AlreadyExists => {
+                self.adopt(error, fd, key, interest, opts)
             }
             result => result,
         }
     }
 
+    #[inline(always)]
     fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
-        let modified = if opts.is_exclusive() {
-            Err(io::Error::from_raw_os_error(libc::EINVAL))
-        } else {
-            self.control(libc::EPOLL_CTL_MOD, fd, key, interest, opts)
-        };
-        match modified {
-            // The kernel does not modify an exclusive watch, nor into one.
+        if opts.is_exclusive() {
+            return self.replace(fd, key, interest, opts);
+        }
+        match self.control(libc::EPOLL_CTL_MOD, fd, key, interest, opts) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                self.deregister(fd, key)?;
-                self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts)
+                self.replace(fd, key, interest, opts)
             }
             result => result,
         }
     }
 
+    #[inline(always)]
     fn deregister(&self, fd: RawFd, key: Key) -> io::Result<()> {
         // Linux before 2.6.9 wanted a structure here too.
         self.control(
@@ -235,6 +253,7 @@ impl RawEvent {
 }
 
 /// The flags that ask the kernel for an interest.
+#[inline]
 fn request(interest: Ready, opts: PollOpt) -> u32 {
     let mut flags = 0;
     if interest.is_readable() {

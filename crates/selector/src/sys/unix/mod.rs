@@ -81,6 +81,7 @@ pub trait AsSource: AsFd {
 impl<T: AsFd> AsSource for T {}
 
 /// The slot of a source in the table.
+#[inline]
 pub(crate) fn index(source: RawSource, _table: &Table) -> io::Result<Index> {
     Index::of_descriptor(source).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
 }
@@ -119,6 +120,7 @@ impl Selector {
         }
     }
 
+    #[inline]
     pub(crate) fn emulates_edges(&self) -> bool {
         match self {
             Selector::Native(_) => Native::EMULATES_EDGES,
@@ -126,6 +128,7 @@ impl Selector {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn register(
         &self,
         source: RawSource,
@@ -137,6 +140,7 @@ impl Selector {
         each!(self, driver => driver.register(source, key, interest, opts, adopt))
     }
 
+    #[inline(always)]
     pub(crate) fn reregister(
         &self,
         source: RawSource,
@@ -147,6 +151,7 @@ impl Selector {
         each!(self, driver => driver.reregister(source, key, interest, opts))
     }
 
+    #[inline(always)]
     pub(crate) fn deregister(&self, source: RawSource, key: Key) -> io::Result<()> {
         each!(self, driver => driver.deregister(source, key))
     }
