@@ -210,9 +210,11 @@ impl Poll {
     /// up, before), on kqueue as well, with `Backend::Poll` where there is `ppoll`; on Windows they
     /// are milliseconds, rounded up.
     ///
-    /// How late a timeout may end is the system's choice: on Linux the calling thread's timer slack,
-    /// 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, comes on top of the time it takes to
-    /// wake up.
+    /// How late a timeout may end is the system's choice. On Linux a thread sleeps up to its timer
+    /// slack longer than asked, 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise. From 5.11 on
+    /// epoll is asked for as much less as the slack of the thread that made the `Poll`, so that a
+    /// timeout ends in time, or as late as the thread takes to wake up; should the kernel end it
+    /// early, a second system call waits for the rest.
     #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
     #[inline(always)]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {

@@ -37,8 +37,9 @@ const BUDGET: &[(&str, usize)] = &[
     ("drop registered", 1),
     ("drop", 1),
     ("poll zero", 1),
-    ("poll 1 ms", 1),
-    ("poll 100 us", 1),
+    // Mostly one. The kernel may let a timeout run out early by the timer slack: the rest is another.
+    ("poll 1 ms", 2),
+    ("poll 100 us", 2),
     ("poll for ever", 1),
     ("wake while awake", 0),
     ("poll after wake", 1),

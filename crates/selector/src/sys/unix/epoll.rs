@@ -16,6 +16,8 @@ use crate::sys::Driver;
 pub(crate) struct Epoll {
     epoll: OwnedFd,
     wake: WakeFd,
+    #[cfg(target_os = "linux")]
+    slack: Duration,
 }
 
 impl Epoll {
@@ -69,7 +71,12 @@ impl Driver for Epoll {
         // SAFETY: the descriptor has just been made and nobody else knows it.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
         let wake = WakeFd::new()?;
-        let driver = Epoll { epoll, wake };
+        let driver = Epoll {
+            epoll,
+            wake,
+            #[cfg(target_os = "linux")]
+            slack: timer_slack(),
+        };
         // Every write to the handle is an edge of its own, so that it need never be drained.
         let wake = driver.wake.as_fd().as_raw_fd();
         driver.control(
@@ -146,7 +153,7 @@ impl Driver for Epoll {
         let spare: *mut [MaybeUninit<RawEvent>] = &raw mut events.spare_capacity_mut()[..room];
         // SAFETY: `RawEvent` is an `epoll_event`, and the slice is borrowed for as long.
         let spare = unsafe { &mut *(spare as *mut [MaybeUninit<libc::epoll_event>]) };
-        let count = wait(self.epoll.as_fd(), spare, timeout)?;
+        let count = self.wait_into(spare, timeout)?;
         // SAFETY: the kernel has written so many events behind `start`.
         unsafe { events.set_len(start + count) };
         Ok(())
@@ -163,62 +170,80 @@ impl AsFd for Epoll {
     }
 }
 
-/// Waits with the best resolution the kernel offers; returns how many events it wrote.
 #[cfg(target_os = "linux")]
-#[inline(always)]
-fn wait(
-    epoll: BorrowedFd<'_>,
-    room: &mut [MaybeUninit<libc::epoll_event>],
-    timeout: Option<Duration>,
-) -> io::Result<usize> {
-    match timeout {
-        // Without a fraction of a millisecond the older call does as well.
-        Some(timeout) if timeout.subsec_nanos() % 1_000_000 != 0 => {
-            wait_precisely(epoll, room, timeout)
-        }
-        _ => system_call::epoll_wait(epoll, room, milliseconds(timeout)),
-    }
-}
-
-/// Waits in nanoseconds where the kernel can; returns how many events it wrote.
-#[cfg(target_os = "linux")]
-#[inline(never)]
-fn wait_precisely(
-    epoll: BorrowedFd<'_>,
-    room: &mut [MaybeUninit<libc::epoll_event>],
-    timeout: Duration,
-) -> io::Result<usize> {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// Whether the kernel (5.11 and later), and what may filter its calls, knows `epoll_pwait2`.
-    static PRECISE: AtomicBool = AtomicBool::new(true);
-
-    if PRECISE.load(Ordering::Relaxed) {
-        let timespec = system_call::Timespec {
-            seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            nanoseconds: i64::from(timeout.subsec_nanos()),
-        };
-        match system_call::epoll_pwait2(epoll, room, &timespec) {
-            // Filters of system calls that are older than the call answer EPERM.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                PRECISE.store(false, Ordering::Relaxed);
+impl Epoll {
+    /// Waits with the best resolution the kernel offers; returns how many events it wrote.
+    #[inline(always)]
+    fn wait_into(
+        &self,
+        room: &mut [MaybeUninit<libc::epoll_event>],
+        timeout: Option<Duration>,
+    ) -> io::Result<usize> {
+        match timeout {
+            Some(timeout) if !timeout.is_zero() => self.wait_precisely(room, timeout),
+            _ => {
+                let milliseconds = if timeout.is_none() { -1 } else { 0 };
+                system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds)
             }
-            result => return result,
         }
     }
-    system_call::epoll_wait(epoll, room, milliseconds(Some(timeout)))
+
+    /// Waits in nanoseconds where the kernel can; returns how many events it wrote.
+    ///
+    /// The kernel lets a timeout run out up to the timer slack late. It is asked for as much less, so
+    /// that it mostly runs out in time, and at times too early: then the caller waits for the rest.
+    #[inline(never)]
+    fn wait_precisely(
+        &self,
+        room: &mut [MaybeUninit<libc::epoll_event>],
+        timeout: Duration,
+    ) -> io::Result<usize> {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        /// Whether the kernel (5.11 and later), and what may filter its calls, knows `epoll_pwait2`.
+        static PRECISE: AtomicBool = AtomicBool::new(true);
+
+        if PRECISE.load(Ordering::Relaxed) {
+            // Not as little as has passed when the kernel gets to its timer: that would be not to wait.
+            let least = timeout.min(self.slack / 16);
+            let less = timeout.saturating_sub(self.slack).max(least);
+            let timespec = system_call::Timespec {
+                seconds: i64::try_from(less.as_secs()).unwrap_or(i64::MAX),
+                nanoseconds: i64::from(less.subsec_nanos()),
+            };
+            match system_call::epoll_pwait2(self.epoll.as_fd(), room, &timespec) {
+                // Filters of system calls that are older than the call answer EPERM.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                    PRECISE.store(false, Ordering::Relaxed);
+                }
+                result => return result,
+            }
+        }
+        system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds(Some(timeout)))
+    }
 }
 
-/// Waits; returns how many events the kernel wrote.
-///
-/// Android's filter kills a process for a system call it does not know, `epoll_pwait2` among them.
+/// How late the kernel may let this thread's timeouts run out, so as to wake less often.
+#[cfg(target_os = "linux")]
+fn timer_slack() -> Duration {
+    // SAFETY: takes numbers, touches no memory of ours.
+    let nanoseconds = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) };
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+}
+
 #[cfg(target_os = "android")]
-fn wait(
-    epoll: BorrowedFd<'_>,
-    room: &mut [MaybeUninit<libc::epoll_event>],
-    timeout: Option<Duration>,
-) -> io::Result<usize> {
-    system_call::epoll_wait(epoll, room, milliseconds(timeout))
+impl Epoll {
+    /// Waits; returns how many events the kernel wrote.
+    ///
+    /// Android's filter kills a process for a system call it does not know, `epoll_pwait2` among
+    /// them.
+    fn wait_into(
+        &self,
+        room: &mut [MaybeUninit<libc::epoll_event>],
+        timeout: Option<Duration>,
+    ) -> io::Result<usize> {
+        system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds(timeout))
+    }
 }
 
 /// An event in a batch: the kernel's structure as it is, so that it is written in place.
