@@ -595,7 +595,7 @@ impl Inner {
                 // What was left out, a wake that was left behind for one, may have taken the room of
                 // an event.
                 return if events.emptied {
-                    self.look(events, false)
+                    self.look(events, self.shared.queue.len())
                 } else {
                     Ok(())
                 };
@@ -610,8 +610,8 @@ impl Inner {
     /// Waits once, and puts into `events` what is there.
     #[inline(always)]
     fn round(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let queued = !self.shared.queue.is_empty();
-        if queued || timeout == Some(Duration::ZERO) {
+        let queued = self.shared.queue.len();
+        if queued > 0 || timeout == Some(Duration::ZERO) {
             return self.look(events, queued);
         }
         let (sleep, rest) = (&self.shared.sleep, events.rest());
@@ -621,65 +621,56 @@ impl Inner {
         } else {
             Some(Duration::ZERO)
         };
-        let result = self.wait(events, timeout);
+        let result = self.wait(events, events.capacity(), timeout);
         let woken = sleep.leave(rest);
         events.settle(&self.shared, woken);
-        self.drain(events, events.capacity());
+        self.drain(events);
         result
     }
 
-    /// Puts into `events` what is there at this moment; `queued` tells that the queue has a part.
+    /// Puts into `events` what is there at this moment; `queued` is how much is in the queue.
     #[inline(never)]
-    fn look(&self, events: &mut Events, queued: bool) -> io::Result<()> {
-        // Where there is room for one event alone, they take turns.
-        let system_first = queued
-            && events.capacity() == 1
-            && self.system_first.fetch_xor(true, Ordering::Relaxed);
-        if queued && !system_first {
-            // Half the room each, so that neither side starves the other.
-            self.drain(events, events.capacity().div_ceil(2));
-        }
-        let drained = events.len();
+    fn look(&self, events: &mut Events, queued: usize) -> io::Result<()> {
+        let capacity = events.capacity();
+        // Half the room each if both sides have that much, so that neither starves the other. Where
+        // there is room for one event alone, they take turns.
+        let kept = if queued > 0 && capacity == 1 {
+            usize::from(!self.system_first.fetch_xor(true, Ordering::Relaxed))
+        } else {
+            queued.min(capacity.div_ceil(2))
+        };
         let mut result = Ok(());
-        if drained < events.capacity() {
-            result = self.wait(events, Some(Duration::ZERO));
+        if kept < capacity {
+            result = self.wait(events, capacity - kept, Some(Duration::ZERO));
         }
         let passed = self.shared.sleep.pass();
         events.settle(&self.shared, passed);
-        // A source drained above must not come twice in one batch.
-        if drained == 0 || events.is_empty() {
-            self.drain(events, events.capacity());
-        } else if passed {
-            // What was queued while a sleeper's wake came to this poll, nobody was woken for. It
-            // is for the sleeper.
-            self.pass_on();
-        }
+        self.drain(events);
         result
     }
 
-    /// Lets the backend fill what room there is.
+    /// Lets the backend fill `room`.
     #[inline(always)]
-    fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let room = events.capacity() - events.len();
+    fn wait(&self, events: &mut Events, room: usize, timeout: Option<Duration>) -> io::Result<()> {
         let (raw, scratch) = (&mut events.raw, &mut events.scratch);
         self.selector.wait(raw, room, scratch, timeout)
     }
 
-    /// Fills `events` up to `limit` from the queue.
+    /// Fills what room there is from the queue.
     #[inline]
-    fn drain(&self, events: &mut Events, limit: usize) {
+    fn drain(&self, events: &mut Events) {
         if !self.shared.queue.is_empty() {
-            self.drain_queued(events, limit);
+            self.drain_queued(events);
         }
     }
 
     #[inline(never)]
-    fn drain_queued(&self, events: &mut Events, limit: usize) {
-        let room = limit.saturating_sub(events.len());
-        if room > 0 {
+    fn drain_queued(&self, events: &mut Events) {
+        let (start, capacity) = (events.len(), events.capacity());
+        if start < capacity {
             let Shared { queue, table, .. } = &*self.shared;
             let mut wakes = 0;
-            queue.drain(&table.cells, room, |number, cell| {
+            let in_order = queue.drain(&table.cells, capacity - start, |number, cell| {
                 let taken = cell.take(Index::of_cell(number));
                 wakes += taken.wakes;
                 let event = taken.event.map(|(key, ready)| RawEvent::new(key, ready));
@@ -689,6 +680,7 @@ impl Inner {
                     again: taken.again,
                 }
             });
+            events.raw[start + in_order..].reverse();
             self.shared.counters.see_wakes(wakes);
         }
         // What is left is for another poller, if one sleeps.

@@ -4,13 +4,14 @@
 //! and no system calls live here: the caller turns cells into events and does the waking.
 
 use crate::cells::{Cell, Cells, Lease};
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Mutex, Ordering, between_sequential};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, between_sequential};
 
 /// Cells in the order they were pushed, by their numbers plus one; zero is none.
 #[derive(Default)]
 struct Chain {
     first: u32,
     last: u32,
+    len: usize,
 }
 
 impl Chain {
@@ -21,35 +22,97 @@ impl Chain {
         if self.first == 0 {
             self.last = 0;
         }
+        self.len -= 1;
         Some((number, cell))
     }
 
-    fn append(&mut self, other: Chain, cells: &Cells) {
-        match self.last.checked_sub(1).and_then(|last| cells.get(last)) {
-            Some(last) if other.first != 0 => {
-                last.next.store(other.first, Ordering::Relaxed);
-                self.last = other.last;
+    fn last<'a>(&self, cells: &'a Cells) -> Option<&'a Cell> {
+        cells.get(self.last.checked_sub(1)?)
+    }
+
+    fn add_first(&mut self, number: u32, cell: &Cell) {
+        cell.next.store(self.first, Ordering::Relaxed);
+        self.first = number + 1;
+        if self.last == 0 {
+            self.last = self.first;
+        }
+        self.len += 1;
+    }
+
+    fn add_last(&mut self, number: u32, cell: &Cell, cells: &Cells) {
+        cell.next.store(0, Ordering::Relaxed);
+        match self.last(cells) {
+            Some(last) => last.next.store(number + 1, Ordering::Relaxed),
+            None => self.first = number + 1,
+        }
+        self.last = number + 1;
+        self.len += 1;
+    }
+
+    /// Puts what was pushed behind what is there.
+    fn append(&mut self, mut pushed: Pushed, cells: &Cells) {
+        let mut chain = Chain::default();
+        while let Some((number, cell)) = pushed.pop(cells) {
+            chain.add_first(number, cell);
+        }
+        match self.last(cells) {
+            Some(last) if chain.len > 0 => {
+                last.next.store(chain.first, Ordering::Relaxed);
+                self.last = chain.last;
+                self.len += chain.len;
             }
             Some(_) => {}
-            None => *self = other,
+            None => *self = chain,
         }
+    }
+}
+
+/// Cells as they were pushed, the newest first, by its number plus one; zero is none.
+#[derive(Clone, Copy)]
+struct Pushed {
+    newest: u32,
+    len: usize,
+}
+
+impl Pushed {
+    /// How many cells wait is the upper half of the word, the newest the lower.
+    fn from_bits(bits: u64) -> Pushed {
+        Pushed {
+            newest: bits as u32,
+            len: (bits / Pushed::ONE) as usize,
+        }
+    }
+
+    fn to_bits(self) -> u64 {
+        Pushed::ONE * self.len as u64 | u64::from(self.newest)
+    }
+
+    const ONE: u64 = 1 << 32;
+
+    fn pop<'a>(&mut self, cells: &'a Cells) -> Option<(u32, &'a Cell)> {
+        let number = self.newest.checked_sub(1)?;
+        let cell = cells.get(number)?;
+        self.newest = cell.next.load(Ordering::Relaxed);
+        Some((number, cell))
     }
 }
 
 /// Cells that wait to be drained, each at most once: see [`Cell`] for who may push.
 #[derive(Default)]
 pub(crate) struct Queue {
-    /// What was pushed since the last drain, newest first: a number plus one; zero is none. Behind
-    /// the oldest there may be [`BACKLOG`], and is if that is all there is to drain.
-    head: AtomicU32,
+    /// What was pushed since the last drain, as [`Pushed`] has it, the backlog being counted, too.
+    head: AtomicU64,
     /// What a drain had no room for, oldest first.
     backlog: Mutex<Chain>,
 }
 
-/// Stands for the backlog; no cell has this number.
-const BACKLOG: u32 = u32::MAX;
-
 impl Queue {
+    /// Returns how many cells there are to drain.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        Pushed::from_bits(self.head.load(Ordering::SeqCst)).len
+    }
+
     /// Tells whether there is nothing to drain.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -59,16 +122,22 @@ impl Queue {
     /// Queues a cell, of which a change has just said that it has to be pushed.
     #[inline]
     pub(crate) fn push(&self, lease: &Lease) {
-        self.push_cell(lease.cell(), lease.number());
+        self.push_chain(lease.number() + 1, lease.cell(), 1);
     }
 
-    fn push_cell(&self, cell: &Cell, number: u32) {
+    /// Puts a chain of cells in front of what was pushed.
+    fn push_chain(&self, first: u32, last: &Cell, len: usize) {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            cell.next.store(head, Ordering::Relaxed);
+            let waiting = Pushed::from_bits(head);
+            last.next.store(waiting.newest, Ordering::Relaxed);
+            let pushed = Pushed {
+                newest: first,
+                len: waiting.len + len,
+            };
             match self.head.compare_exchange_weak(
                 head,
-                number + 1,
+                pushed.to_bits(),
                 Ordering::SeqCst,
                 Ordering::Relaxed,
             ) {
@@ -78,53 +147,54 @@ impl Queue {
         }
     }
 
-    /// Hands the queued cells to `take`, oldest first, until it has taken an event out of `room` of
-    /// them.
+    /// Hands queued cells to `take`, until it has taken an event out of `room` of them, which is at
+    /// least one; returns how many events were taken in the order in which their cells were pushed.
+    /// All after those, if any, were taken in the opposite order.
     pub(crate) fn drain(
         &self,
         cells: &Cells,
         mut room: usize,
         mut take: impl FnMut(u32, &Cell) -> Outcome,
-    ) {
+    ) -> usize {
+        let before = room;
+        // What is to be queued again, for the next drain, in the order it has now.
+        let (mut again, mut again_opposite) = (Chain::default(), Chain::default());
         let mut backlog = self.backlog.lock().unwrap_or_else(|e| e.into_inner());
-        let pushed = self.take_all(cells);
-        backlog.append(pushed, cells);
+        let mut pushed = Pushed::from_bits(self.head.swap(0, Ordering::SeqCst));
+        pushed.len -= backlog.len;
+        let fits = backlog.len + pushed.len <= room;
+        if !fits {
+            backlog.append(pushed, cells);
+        }
         while room > 0 {
             let Some((number, cell)) = backlog.pop(cells) else {
                 break;
             };
-            // From here on the cell may be queued anew.
             let outcome = take(number, cell);
             room -= usize::from(outcome.event);
             if outcome.again {
-                // For the next drain.
-                self.push_cell(cell, number);
+                again.add_first(number, cell);
             }
         }
-        if backlog.first != 0 {
-            // Otherwise something was pushed, and whoever drains that drains the backlog first.
-            let _none_pushed = self
-                .head
-                .compare_exchange(0, BACKLOG, Ordering::SeqCst, Ordering::Relaxed)
-                .is_ok();
+        let in_order = before - room;
+        if fits {
+            // There is room for all, so that nobody loses by their order: one walk is enough.
+            while let Some((number, cell)) = pushed.pop(cells) {
+                if take(number, cell).again {
+                    again_opposite.add_last(number, cell, cells);
+                }
+            }
         }
-    }
-
-    /// Takes what was pushed, in the order of pushing.
-    fn take_all(&self, cells: &Cells) -> Chain {
-        let mut newest = self.head.swap(0, Ordering::SeqCst);
-        let mut chain = Chain::default();
-        if newest != BACKLOG {
-            chain.last = newest;
+        if backlog.len > 0 {
+            let count = Pushed::ONE * backlog.len as u64;
+            self.head.fetch_add(count, Ordering::SeqCst);
         }
-        // No cell is found for the backlog either.
-        while let Some(cell) = newest.checked_sub(1).and_then(|number| cells.get(number)) {
-            let older = cell.next.load(Ordering::Relaxed);
-            cell.next.store(chain.first, Ordering::Relaxed);
-            chain.first = newest;
-            newest = older;
+        for chain in [again, again_opposite] {
+            if let Some(last) = chain.last(cells) {
+                self.push_chain(chain.first, last, chain.len);
+            }
         }
-        chain
+        in_order
     }
 }
 
@@ -369,11 +439,9 @@ mod model {
                     self.sleep.leave(rest);
                     self.drain(room, &mut seen);
                 } else {
-                    self.drain(room, &mut seen);
                     self.handle.look();
-                    if self.sleep.pass() {
-                        self.drain(0, &mut seen);
-                    }
+                    self.sleep.pass();
+                    self.drain(room, &mut seen);
                 }
             }
             seen
@@ -382,7 +450,8 @@ mod model {
         fn drain(&self, room: usize, seen: &mut Seen) {
             let room = room.saturating_sub(seen.len());
             if room > 0 {
-                self.queue.drain(&self.cells, room, |number, cell| {
+                let start = seen.len();
+                let in_order = self.queue.drain(&self.cells, room, |number, cell| {
                     let taken = cell.take(crate::key::Index::of_cell(number));
                     seen.extend(taken.event.map(|(_, readiness)| (number, readiness)));
                     Outcome {
@@ -390,6 +459,7 @@ mod model {
                         again: taken.again,
                     }
                 });
+                seen[start + in_order..].reverse();
             }
             if !self.queue.is_empty() && self.sleep.must_wake() {
                 self.handle.set();
@@ -590,29 +660,21 @@ mod model {
         });
     }
 
-    /// One look with a batch of `capacity`, as `Inner::look` does it where nothing is left out.
+    /// One look with a batch of `capacity`, as `Inner::look` does it where the system has nothing.
     fn look(poll: &Poll, capacity: usize) -> Seen {
         let mut seen = Vec::new();
-        if !poll.queue.is_empty() {
-            poll.drain(capacity.div_ceil(2), &mut seen);
-        }
-        let drained = seen.len();
-        if drained < capacity {
+        if poll.queue.len().min(capacity.div_ceil(2)) < capacity {
             poll.handle.look();
         }
-        let passed = poll.sleep.pass();
-        if drained == 0 {
-            if !poll.queue.is_empty() {
-                poll.drain(capacity, &mut seen);
-            }
-        } else if passed && !poll.queue.is_empty() && poll.sleep.must_wake() {
-            poll.handle.set();
+        poll.sleep.pass();
+        if !poll.queue.is_empty() {
+            poll.drain(capacity, &mut seen);
         }
         seen
     }
 
     #[test]
-    fn a_look_leaves_the_sleeper_its_share() {
+    fn a_look_leaves_to_the_sleeper_what_it_has_no_room_for() {
         for capacity in [1, 2] {
             bounded(move || {
                 let poll = Poll::new();
