@@ -85,6 +85,7 @@ pub(crate) struct Taken {
 
 impl Cell {
     /// Changes the word in one step; returns how it was and how it is.
+    #[inline]
     fn update(&self, change: impl Fn(u64) -> u64) -> (u64, u64) {
         let mut before = self.word.load(Ordering::Relaxed);
         loop {
@@ -194,6 +195,7 @@ impl Cell {
     }
 
     /// Takes out what is to be reported, the cell having just been taken out of the queue.
+    #[inline]
     pub(crate) fn take(&self, index: Index) -> Taken {
         let (word, after) = self.update(|word| {
             let mut after = word & !(bits::QUEUED | bits::AGAIN);
@@ -327,6 +329,7 @@ impl Cells {
     }
 
     /// Finds what a generation of a cell stands for.
+    #[inline]
     pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<Token> {
         self.get(number)?.resolve(generation)
     }

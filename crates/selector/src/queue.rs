@@ -126,6 +126,7 @@ impl Queue {
     }
 
     /// Puts a chain of cells in front of what was pushed.
+    #[inline]
     fn push_chain(&self, first: u32, last: &Cell, len: usize) {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -318,6 +319,7 @@ impl Sleep {
     }
 
     /// Tells whether the caller, who has just queued something, has to wake a sleeper.
+    #[inline]
     pub(crate) fn must_wake(&self) -> bool {
         between_sequential();
         let somebody = self.seat.load(Ordering::SeqCst)

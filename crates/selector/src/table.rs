@@ -62,19 +62,21 @@ impl Table {
         // Only the numbers of descriptors are that small.
         match self.descriptors.near(key.index.0 / BLOCK) {
             Some(block) => resolve(&block.get()?[(key.index.0 % BLOCK) as usize], key),
-            None => self.resolve_far(key),
+            None => match key.index.cell() {
+                // What is to be reported of a cell was told apart as it was taken out of the queue.
+                Some(number) => {
+                    let token = self.cells.resolve(number, key.generation)?;
+                    Some((token, Ready::all()))
+                }
+                None => self.resolve_far(key),
+            },
         }
     }
 
-    /// Does as [`resolve`](Table::resolve) for what is no near descriptor.
+    /// Does as [`resolve`](Table::resolve) for what is neither a near descriptor nor a cell.
     #[inline(never)]
     fn resolve_far(&self, key: Key) -> Option<(Token, Ready)> {
-        let Some(number) = key.index.cell() else {
-            return resolve(self.slot(key.index)?, key);
-        };
-        // What is to be reported of a cell was told apart as it was taken out of the queue.
-        let token = self.cells.resolve(number, key.generation)?;
-        Some((token, Ready::all()))
+        resolve(self.slot(key.index)?, key)
     }
 
     /// Tells whether the registration that a key was made for still stands.

@@ -16,6 +16,7 @@ use crate::{Evented, Poll};
 ///
 /// It has a cell with the first `Poll` that it is registered with, for good. Should it be registered
 /// with another later on, it has a second one there, and the first sends on what is set.
+#[repr(C, align(64))]
 struct User {
     home: OnceLock<Home>,
     place: Mutex<Place>,
@@ -54,12 +55,18 @@ impl Home {
     }
 
     /// Puts the cell into the queue, a change having said so, and wakes who sleeps.
-    fn push(&self, notify: impl FnOnce(&Inner)) {
+    #[inline(always)]
+    fn push(&self, notify: fn(&Inner)) {
         self.shared.queue.push(&self.lease);
         if self.shared.sleep.must_wake() {
-            if let Some(poll) = self.poll.upgrade() {
-                notify(&poll);
-            }
+            self.tell(notify);
+        }
+    }
+
+    #[cold]
+    fn tell(&self, notify: fn(&Inner)) {
+        if let Some(poll) = self.poll.upgrade() {
+            notify(&poll);
         }
     }
 
@@ -69,6 +76,7 @@ impl Home {
         }
     }
 
+    #[inline(always)]
     fn set(&self, readiness: Ready) -> Next {
         let next = self.cell().set(readiness);
         if next.push {
@@ -107,26 +115,31 @@ impl User {
         home.map_or(place.readiness, |home| home.cell().readiness())
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&self, readiness: Ready) {
         match self.home.get() {
-            Some(home) => {
-                if home.set(readiness).forward {
-                    self.forward(home);
-                }
-            }
+            Some(home) => self.set_cell(home, readiness),
             None => self.set_without_cell(readiness),
+        }
+    }
+
+    #[inline(always)]
+    fn set_cell(&self, home: &Home, readiness: Ready) {
+        if home.set(readiness).forward {
+            self.forward(home);
         }
     }
 
     #[cold]
     fn set_without_cell(&self, readiness: Ready) {
         let mut place = self.lock();
-        if self.home.get().is_some() {
-            drop(place);
-            return self.set(readiness);
+        match self.home.get() {
+            Some(home) => {
+                drop(place);
+                self.set_cell(home, readiness);
+            }
+            None => place.readiness = readiness,
         }
-        place.readiness = readiness;
     }
 
     /// Has the cell that counts say what the first one says.
@@ -349,6 +362,7 @@ impl SetReadiness {
     ///
     /// # Errors
     /// None at present; the result is that of mio 0.6.
+    #[inline]
     pub fn set_readiness(&self, readiness: Ready) -> io::Result<()> {
         self.user.set(readiness);
         Ok(())
