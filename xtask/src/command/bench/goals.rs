@@ -2,7 +2,7 @@
 
 use super::format;
 use super::results::{Case, Contestant, Kind, MIO, RAW, READYWIRE, Run};
-use super::verdict::{Verdict, judge};
+use super::verdict::{Verdict, judge_group};
 
 /// A goal, and what shows whether it is met.
 pub(super) struct Goal {
@@ -70,8 +70,13 @@ pub(super) const GOALS: [Goal; 9] = [
     },
     Goal {
         id: "peers",
-        text: "No peer is ahead in any case by more than the noise",
-        check: |run| run.cases.iter().filter_map(no_peer_ahead).collect(),
+        text: "No peer is ahead in a group by more than the noise",
+        check: |run| {
+            let groups = run.groups().into_iter();
+            groups
+                .filter_map(|group| no_peer_ahead(run, group))
+                .collect()
+        },
     },
 ];
 
@@ -199,11 +204,11 @@ fn memory(case: &Case) -> Option<Evidence> {
     evidence(case, bytes <= 16.0, &figures)
 }
 
-fn no_peer_ahead(case: &Case) -> Option<Evidence> {
-    let judged = judge(case)?;
+fn no_peer_ahead(run: &Run, group: &str) -> Option<Evidence> {
+    let judged = judge_group(run, group)?;
     Some(Evidence {
         met: judged.verdict != Verdict::Behind,
-        figures: format!("{}: {}", case.title(), judged.describe()),
+        figures: format!("{group}: {}", judged.describe()),
     })
 }
 

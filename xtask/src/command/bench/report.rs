@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Write as _};
 use super::format;
 use super::goals::GOALS;
 use super::results::{Case, Contestant, Kind, MIO, RAW, READYWIRE, Run};
-use super::verdict::{Verdict, judge};
+use super::verdict::{Verdict, judge, judge_group};
 
 /// The contestants that have a column of their own.
 const COLUMNS: [&str; 5] = [RAW, READYWIRE, MIO, "mio 0.6", "polling"];
@@ -62,6 +62,7 @@ pub(super) struct Report<'a> {
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# readywire beside raw system calls and its peers\n")?;
+        write!(f, "{}", by_group(self.run))?;
         writeln!(f, "{}\n", summary(self.run))?;
         self.chart(f, "overview")?;
         self.goals(f)?;
@@ -189,9 +190,15 @@ of the times within a round; shown is the median over all rounds. *noise* is hal
 the true median of readywire's ratio lies with 95 % confidence, as a share of it. The last column tells how \
 much more or less time the best peer takes than readywire in the same rounds, with the interval of that: \
 somebody is ahead only where all of it is on one side. One such interval in twenty is \
-wrong: among so many cases one or two may seem ahead that are not, and change from run to run.
+wrong: among so many cases one or two may seem ahead that are not, and change from run to run. A group is \
+judged by the geometric mean over its cases, of each peer over those it takes part in; how unsure that is \
+follows from the cases' intervals.
 
-`raw` is a loop over the system calls with nothing around it; `socket2`, which knows no loops, takes part where \
+`raw` is a loop over the system calls, made by the C library's functions as C programs make them, with nothing \
+around it. readywire makes those of its hot paths in place, and so does polling some of them: the first return \
+after a system call from a function that was entered before it is mispredicted, which libc's functions pay at \
+each call. The work is done in a loop of its own, as a program does it, and whatever a contestant lets inline \
+is inlined there; `socket2`, which knows no loops, takes part where \
 options are set. `tokio` and `std` are points of reference, no \
 peers: tokio takes a short read for the end of what there is, where loops read until that would block, which is \
 a system call less; std blocks, with a thread at the other end. Whoever does not take part in a case, since it \
@@ -233,7 +240,22 @@ cannot do that, has a dash.
     }
 }
 
-/// How readywire stands to its peers, in a paragraph.
+/// How readywire stands to its peers group by group.
+fn by_group(run: &Run) -> String {
+    let groups = run.groups();
+    let rows: Vec<_> = groups
+        .iter()
+        .filter_map(|group| {
+            Some(vec![
+                (*group).to_owned(),
+                judge_group(run, group)?.describe(),
+            ])
+        })
+        .collect();
+    table(&["group", "readywire is"], &rows)
+}
+
+/// How readywire stands to its peers case by case, in a paragraph.
 fn summary(run: &Run) -> String {
     let judged: Vec<_> = run
         .cases

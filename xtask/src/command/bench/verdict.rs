@@ -1,7 +1,7 @@
 //! Who is ahead, as far as the noise lets one say.
 
 use super::format;
-use super::results::{Case, Contestant, Kind, Spread};
+use super::results::{Case, Kind, Run, Spread};
 
 /// How readywire stands to its best peer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,12 +29,53 @@ pub(super) fn judge(case: &Case) -> Option<Judged<'_>> {
     if case.kind == Kind::Figure {
         return None;
     }
-    let rivals: Vec<(&Contestant, Spread)> = case
+    let rivals = case
         .peers()
-        .filter_map(|peer| Some((peer, peer.to_readywire?)))
-        .filter(|(_, ratio)| ratio.median > 0.0)
-        .collect();
-    let best = |rivals: &[(&'_ Contestant, Spread)]| {
+        .filter_map(|peer| Some((&*peer.name, peer.to_readywire?)))
+        .filter(|(_, ratio)| ratio.median > 0.0);
+    compare(rivals.collect())
+}
+
+/// Compares readywire with each peer over all cases of a group that both take part in: by the geometric
+/// mean of the ratios, in which every case counts the same.
+pub(super) fn judge_group<'a>(run: &'a Run, group: &'a str) -> Option<Judged<'a>> {
+    let mut ratios: Vec<(&str, Vec<Spread>)> = Vec::new();
+    for case in run.group(group).filter(|case| case.kind != Kind::Figure) {
+        for peer in case.peers() {
+            let Some(ratio) = peer.to_readywire.filter(|ratio| ratio.low > 0.0) else {
+                continue;
+            };
+            match ratios.iter_mut().find(|(name, _)| *name == peer.name) {
+                Some((_, known)) => known.push(ratio),
+                None => ratios.push((&peer.name, vec![ratio])),
+            }
+        }
+    }
+    let rivals = ratios.iter().map(|(name, ratios)| (*name, mean(ratios)));
+    compare(rivals.collect())
+}
+
+/// The geometric mean; the intervals are of runs that do not depend on each other, so that their widths
+/// add up as squares.
+fn mean(ratios: &[Spread]) -> Spread {
+    let count = ratios.len() as f64;
+    let log_mean = ratios.iter().map(|ratio| ratio.median.ln()).sum::<f64>() / count;
+    let width = |half: fn(&Spread) -> f64| {
+        let squares: f64 = ratios.iter().map(|ratio| half(ratio).powi(2)).sum();
+        squares.sqrt() / count
+    };
+    let below = width(|ratio| (ratio.median / ratio.low).ln());
+    let above = width(|ratio| (ratio.high / ratio.median).ln());
+    Spread {
+        median: log_mean.exp(),
+        low: (log_mean - below).exp(),
+        high: (log_mean + above).exp(),
+    }
+}
+
+/// Judges by the peers' ratios to readywire.
+fn compare(rivals: Vec<(&str, Spread)>) -> Option<Judged<'_>> {
+    let best = |rivals: &[(&str, Spread)]| {
         let medians = rivals.iter().map(|(_, ratio)| ratio.median).enumerate();
         medians
             .min_by(|(_, a), (_, b)| a.total_cmp(b))
@@ -59,7 +100,7 @@ pub(super) fn judge(case: &Case) -> Option<Judged<'_>> {
     };
     Some(Judged {
         verdict,
-        peer: &peer.name,
+        peer,
         ratio,
     })
 }
@@ -90,7 +131,7 @@ impl Judged<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::fixture::case;
+    use super::super::results::fixture::{self, case};
     use super::*;
 
     #[track_caller]
@@ -136,6 +177,24 @@ mod tests {
         unsure.high = 1.1;
         let judged = judge(&case).expect("there are peers");
         assert_eq!((judged.peer, judged.verdict), ("mio 1", Verdict::Behind));
+    }
+
+    #[test]
+    fn every_case_of_a_group_counts_the_same() {
+        let values =
+            |mio: f64, polling: f64| [("readywire", 100.0), ("mio 1", mio), ("polling", polling)];
+        let run = fixture::run(vec![
+            case("round", "few", 0.03, &values(90.0, 400.0)),
+            case("round", "many", 0.04, &values(160.0, 400.0)),
+            case("wake", "one", 0.01, &values(10.0, 10.0)),
+        ]);
+        let judged = judge_group(&run, "round").expect("there are peers");
+        // The mean of 0.9 and 1.6, and half of the square root of 0.03² + 0.04².
+        let ahead = "ahead of mio 1 by 20.0 % (17.0 to 23.0)";
+        assert_eq!(
+            (judged.verdict, &*judged.describe()),
+            (Verdict::Ahead, ahead)
+        );
     }
 
     #[test]
