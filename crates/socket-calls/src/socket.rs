@@ -27,6 +27,7 @@ use crate::os;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[doc(alias("SOCK_NONBLOCK", "SOCK_CLOEXEC"))]
+#[inline]
 pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
     os::socket(domain, kind, protocol)
 }
@@ -43,6 +44,7 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
 /// # Examples
 /// See the [crate].
 #[doc(alias = "accept4")]
+#[inline]
 pub fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     os::accept(listener)
 }
@@ -67,6 +69,28 @@ pub fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
 /// ```
 pub fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     os::accept_blocking(listener)
+}
+
+/// Connects a socket, or begins to (`connect(2)`).
+///
+/// # Errors
+/// What the system says; [`connecting`] tells whether the attempt goes on by itself.
+///
+/// # Examples
+/// ```
+/// use socket2::{Domain, Type};
+///
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let socket = socket_calls::socket(Domain::IPV4, Type::STREAM, None)?;
+/// match socket_calls::connect(&socket, &listener.local_addr()?.into()) {
+///     Err(error) if !socket_calls::connecting(&error) => return Err(error),
+///     _begun => {}
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    os::connect(socket, address)
 }
 
 /// Tells whether a connection attempt whose call returned `error` goes on by itself.

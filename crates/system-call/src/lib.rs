@@ -32,6 +32,48 @@ cfg_if::cfg_if! {
     }
 }
 
+/// Makes a socket (`socket(2)`).
+///
+/// # Errors
+/// What the system says.
+///
+/// # Examples
+/// ```
+/// let socket = system_call::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+/// assert!(std::net::UdpSocket::from(socket).ttl()? > 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline(always)]
+pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers, touches no memory of ours.
+    let socket = unsafe { call!(socket = SYS_socket, domain, kind, protocol) }?;
+    // SAFETY: the descriptor has just been made and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket as c_int) })
+}
+
+/// Connects a socket to an address in the system's own form, or begins to (`connect(2)`).
+///
+/// # Errors
+/// What the system says, also that the attempt goes on by itself.
+///
+/// # Examples
+/// ```
+/// use std::os::fd::AsFd;
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// // No address is of no family.
+/// assert!(system_call::connect(socket.as_fd(), &[]).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline(always)]
+pub fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let len = libc::socklen_t::try_from(address.len()).unwrap_or(libc::socklen_t::MAX);
+    let address = address.as_ptr().cast::<libc::sockaddr>();
+    // SAFETY: `address` can be read for `len` bytes.
+    unsafe { call!(connect = SYS_connect, socket.as_raw_fd(), address, len) }?;
+    Ok(())
+}
+
 /// Receives into `buf`, as `flags` say (`recv(2)`); returns how many bytes.
 ///
 /// # Errors

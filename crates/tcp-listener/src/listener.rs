@@ -172,6 +172,7 @@ impl TcpListener {
     /// # Examples
     /// See [`TcpListener`].
     #[doc(alias = "accept4")]
+    #[inline]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (socket, peer) = self.take(socket_calls::accept)?;
         Ok((TcpStream::from_accepted(socket.into()), peer))
@@ -203,6 +204,7 @@ impl TcpListener {
     }
 
     /// Accepts by one of the two calls.
+    #[inline]
     fn take(
         &self,
         accept: impl FnOnce(&Socket) -> io::Result<(Socket, SockAddr)>,

@@ -84,17 +84,19 @@ impl TcpStream {
     /// # Examples
     /// See [`TcpStream`].
     #[doc(alias = "socket")]
+    #[inline]
     pub fn connect(addr: &SocketAddr) -> io::Result<TcpStream> {
         TcpStream::begin(socket(addr)?, addr, false)
     }
 
     /// Begins to connect a socket that was made by [`socket`].
+    #[inline]
     pub(crate) fn begin(
         socket: Socket,
         addr: &SocketAddr,
         fast_open: bool,
     ) -> io::Result<TcpStream> {
-        begun(socket.connect(&(*addr).into()))?;
+        begun(socket_calls::connect(&socket, &(*addr).into()))?;
         Ok(TcpStream {
             io: IoSource::new_sole(socket.into()),
             attempt: Arc::new(Attempt::new(fast_open)),
@@ -125,7 +127,10 @@ impl TcpStream {
     /// ```
     pub fn connect_stream(stream: net::TcpStream, addr: &SocketAddr) -> io::Result<TcpStream> {
         nonblocking(&stream)?;
-        begun(SockRef::from(&stream).connect(&(*addr).into()))?;
+        begun(socket_calls::connect(
+            &SockRef::from(&stream),
+            &(*addr).into(),
+        ))?;
         Ok(TcpStream {
             io: IoSource::new(stream),
             attempt: Arc::new(Attempt::new(true)),
@@ -184,6 +189,7 @@ impl TcpStream {
     /// assert!(stream.finish_connect().is_ok());
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
         TcpStream {
             io: IoSource::new_sole(stream),
@@ -492,6 +498,7 @@ impl TcpStream {
 }
 
 /// Makes a socket for connections to `addr`.
+#[inline]
 pub(crate) fn socket(addr: &SocketAddr) -> io::Result<Socket> {
     socket_calls::socket(
         Domain::for_address(*addr),
@@ -507,6 +514,7 @@ fn nonblocking(stream: &net::TcpStream) -> io::Result<()> {
 }
 
 /// Turns the result of `connect(2)` on a non-blocking socket into whether the attempt has begun.
+#[inline]
 fn begun(connected: io::Result<()>) -> io::Result<()> {
     connected.or_else(|error| {
         if socket_calls::connecting(&error) {

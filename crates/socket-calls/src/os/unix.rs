@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
+use std::slice;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -24,18 +25,22 @@ cfg_if::cfg_if! {
         /// Room for the address of any socket.
         const ROOM: usize = size_of::<SockAddrStorage>();
 
+        #[inline]
         pub(crate) fn socket(
             domain: Domain,
             kind: Type,
             protocol: Option<Protocol>,
         ) -> io::Result<Socket> {
-            Socket::new_raw(domain, kind.nonblocking().cloexec(), protocol)
+            let kind = kind.nonblocking().cloexec();
+            let protocol = protocol.map_or(0, c_int::from);
+            system_call::socket(domain.into(), kind.into(), protocol).map(Socket::from)
         }
 
         fn new_pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
             Socket::pair_raw(domain, kind.nonblocking().cloexec(), None)
         }
 
+        #[inline]
         pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
             accept4(listener, libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
         }
@@ -45,6 +50,7 @@ cfg_if::cfg_if! {
             accept4(listener, libc::SOCK_CLOEXEC)
         }
 
+        #[inline]
         fn accept4(listener: &Socket, flags: c_int) -> io::Result<(Socket, SockAddr)> {
             let init = |storage: *mut SockAddrStorage, len: *mut _| {
                 // SAFETY: both are for us to write, the storage as long as its type, and nobody else
@@ -193,6 +199,14 @@ pub(crate) fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
 #[inline]
 pub(crate) fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     system_call::readv(socket.as_fd(), bufs)
+}
+
+#[inline]
+pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    // SAFETY: an address is as long as it says, and was zero before it was written.
+    let bytes =
+        unsafe { slice::from_raw_parts(address.as_ptr().cast::<u8>(), address.len() as usize) };
+    system_call::connect(socket.as_fd(), bytes)
 }
 
 pub(crate) fn connecting(error: &io::Error) -> bool {
