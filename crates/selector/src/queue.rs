@@ -84,7 +84,7 @@ impl Pushed {
     }
 
     fn to_bits(self) -> u64 {
-        Pushed::ONE * self.len as u64 | u64::from(self.newest)
+        Pushed::ONE * self.len as u64 + u64::from(self.newest)
     }
 
     const ONE: u64 = 1 << 32;

@@ -12,13 +12,16 @@ macro_rules! call {
 }
 
 /// Makes a call for which the C library has no function, or none that is old enough.
+#[cfg(target_os = "linux")]
 macro_rules! numbered {
     ($number:ident, $($argument:expr),+ $(,)?) => {
         $crate::in_place::enter(libc::$number, [$($argument as usize),+])
     };
 }
 
-pub(crate) use {call, numbered};
+pub(crate) use call;
+#[cfg(target_os = "linux")]
+pub(crate) use numbered;
 
 /// Enters the kernel.
 ///

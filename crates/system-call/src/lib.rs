@@ -3,7 +3,6 @@
 
 use std::ffi::{c_int, c_void};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 cfg_if::cfg_if! {
@@ -14,7 +13,9 @@ cfg_if::cfg_if! {
         not(readywire_libc),
     ))] {
         mod in_place;
-        use in_place::{call, numbered};
+        use in_place::call;
+        #[cfg(target_os = "linux")]
+        use in_place::numbered;
     } else {
         mod library;
         use library::call;
@@ -186,8 +187,13 @@ pub fn send_vectored(
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     // `IoSlice` is an `iovec`, which the call only reads.
     message.msg_iov = bufs.as_ptr().cast_mut().cast();
-    // Of a type that differs from system to system; what it cannot count is too many anyway.
-    message.msg_iovlen = bufs.len().try_into().unwrap_or(c_int::MAX as _);
+    // What the system's type cannot count is too many anyway.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "some systems count by this type, others by a narrower one"
+    )]
+    let count = bufs.len().try_into().unwrap_or(c_int::MAX as _);
+    message.msg_iovlen = count;
     // SAFETY: the message is whole and outlives the call, and so do the buffers it names.
     unsafe {
         call!(
@@ -330,8 +336,7 @@ cfg_if::cfg_if! {
         ///
         /// # Examples
         /// ```
-        /// use std::mem::MaybeUninit;
-        /// use std::os::fd::AsFd;
+        ///         /// use std::os::fd::AsFd;
         ///
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -345,7 +350,7 @@ cfg_if::cfg_if! {
         #[inline(always)]
         pub fn accept4(
             listener: BorrowedFd<'_>,
-            address: &mut [MaybeUninit<u8>],
+            address: &mut [std::mem::MaybeUninit<u8>],
             len: &mut libc::socklen_t,
             flags: c_int,
         ) -> io::Result<OwnedFd> {

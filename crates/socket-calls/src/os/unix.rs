@@ -53,11 +53,10 @@ cfg_if::cfg_if! {
         #[inline]
         fn accept4(listener: &Socket, flags: c_int) -> io::Result<(Socket, SockAddr)> {
             let init = |storage: *mut SockAddrStorage, len: *mut _| {
-                // SAFETY: both are for us to write, the storage as long as its type, and nobody else
-                // knows of them.
-                let (storage, len) = unsafe {
-                    (&mut *storage.cast::<[MaybeUninit<u8>; ROOM]>(), &mut *len)
-                };
+                // SAFETY: ours to write, as long as its type, and nobody else knows of it.
+                let storage = unsafe { &mut *storage.cast::<[MaybeUninit<u8>; ROOM]>() };
+                // SAFETY: ours to write, and nobody else knows of it.
+                let len = unsafe { &mut *len };
                 let fd = system_call::accept4(listener.as_fd(), storage, len, flags)?;
                 Ok(Socket::from(fd))
             };

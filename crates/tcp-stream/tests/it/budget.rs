@@ -88,10 +88,8 @@ const BUDGET: &[(&str, usize)] = &[
 fn operations(listener: &net::TcpListener, address: &SocketAddr) {
     // So that the kernel ends no timeout early, after which the rest would take another call.
     // SAFETY: takes numbers, touches no memory.
-    assert_eq!(
-        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) },
-        0
-    );
+    let done = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
+    assert_eq!(done, 0);
     let poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);
 
