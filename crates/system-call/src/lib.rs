@@ -59,11 +59,15 @@ pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd
 ///
 /// # Examples
 /// ```
+/// # #[cfg(target_os = "linux")] {
 /// use std::os::fd::AsFd;
 ///
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
-/// // No address is of no family.
-/// assert!(system_call::connect(socket.as_fd(), &[]).is_err());
+/// socket.connect(socket.local_addr()?)?;
+/// // An address of no family undoes that.
+/// system_call::connect(socket.as_fd(), &[0; 16])?;
+/// assert!(socket.peer_addr().is_err());
+/// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[inline(always)]
@@ -336,7 +340,8 @@ cfg_if::cfg_if! {
         ///
         /// # Examples
         /// ```
-        ///         /// use std::os::fd::AsFd;
+        /// use std::mem::MaybeUninit;
+        /// use std::os::fd::AsFd;
         ///
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
