@@ -35,6 +35,7 @@ testkit::on_each_backend! {
     what_is_set_last_is_reported_wherever_the_source_went,
     neither_side_starves_the_other_in_a_batch_of_one,
     no_source_starves_in_a_batch_of_one,
+    levels_take_turns_in_the_order_in_which_they_were_set,
     handles_go_between_threads,
 }
 
@@ -503,6 +504,32 @@ fn no_source_starves_in_a_batch_of_one(backend: Backend) {
     }
     assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
     drop((streams, sets));
+}
+
+fn levels_take_turns_in_the_order_in_which_they_were_set(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let _sets: Vec<_> = (0..5)
+        .map(|at| {
+            let (registration, set_readiness) = Registration::new();
+            poll.register(&registration, Token(at), WOKEN, PollOpt::LEVEL)
+                .unwrap();
+            set_readiness.set_readiness(WOKEN).unwrap();
+            (registration, set_readiness)
+        })
+        .collect();
+    let turn = |capacity, expected: &[usize]| {
+        let mut events = Events::with_capacity(capacity);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        let tokens: Vec<usize> = events.iter().map(|event| event.token().0).collect();
+        assert_eq!(tokens, expected);
+    };
+    turn(8, &[0, 1, 2, 3, 4]);
+    // With too little room for all, who had no turn comes first at the next one.
+    turn(3, &[0, 1, 2]);
+    turn(3, &[3, 4, 0]);
+    turn(2, &[1, 2]);
+    turn(8, &[3, 4, 0, 1, 2]);
+    turn(8, &[3, 4, 0, 1, 2]);
 }
 
 fn handles_go_between_threads(_: Backend) {
