@@ -116,6 +116,9 @@ fn clones_of_a_waker_are_one(backend: Backend) {
 
 fn a_wake_costs_nothing_while_nobody_sleeps(backend: Backend) {
     let (poll, mut events) = setup(backend);
+    // It sleeps while there is nobody to wake it, and gets up.
+    poll.poll(&mut events, Some(Duration::from_millis(1)))
+        .unwrap();
     let waker = Waker::new(&poll, Token(1)).unwrap();
     for round in 1..=3 {
         for _ in 0..100 {
