@@ -643,7 +643,7 @@ impl Inner {
         if kept < capacity {
             result = self.wait(events, capacity - kept, Some(Duration::ZERO));
         }
-        let passed = self.shared.sleep.pass();
+        let passed = self.shared.sleep.pass(events.rest());
         events.settle(&self.shared, passed);
         self.drain(events);
         result
@@ -725,7 +725,7 @@ impl Inner {
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.
         if self.selector.wake().is_err() {
-            self.shared.sleep.pass();
+            self.shared.sleep.take_wake();
         }
     }
 }

@@ -287,16 +287,12 @@ impl Sleep {
     #[inline]
     pub(crate) fn leave(&self, rest: Rest) -> bool {
         match rest {
-            Rest::Seated => {
-                if self.expected.load(Ordering::Relaxed) {
-                    self.seat.store(false, Ordering::Release);
-                }
-            }
+            Rest::Seated => self.get_up(),
             Rest::Standing => {
                 self.standing.fetch_sub(1, Ordering::SeqCst);
             }
         }
-        self.pass()
+        self.take_wake()
     }
 
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
@@ -308,7 +304,24 @@ impl Sleep {
     /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then
     /// the caller must drain the queue, which nobody else was told of.
     #[inline]
-    pub(crate) fn pass(&self) -> bool {
+    pub(crate) fn pass(&self, rest: Rest) -> bool {
+        if rest == Rest::Seated {
+            self.get_up();
+        }
+        self.take_wake()
+    }
+
+    /// Has the seat show that its poller is awake, if anybody wants to know.
+    #[inline]
+    fn get_up(&self) {
+        if self.expected.load(Ordering::Relaxed) {
+            self.seat.store(false, Ordering::Release);
+        }
+    }
+
+    /// Takes the wake of a sleeper, if there is one: whoever comes next sends another.
+    #[inline]
+    pub(crate) fn take_wake(&self) -> bool {
         if !self.waking.load(Ordering::SeqCst) {
             return false;
         }
@@ -442,7 +455,7 @@ mod model {
                     self.drain(room, &mut seen);
                 } else {
                     self.handle.look();
-                    self.sleep.pass();
+                    self.sleep.pass(rest);
                     self.drain(room, &mut seen);
                 }
             }
@@ -654,7 +667,7 @@ mod model {
             }
             // Somebody else waits on the descriptor.
             poll.handle.sleep();
-            poll.sleep.pass();
+            poll.sleep.take_wake();
             let mut seen = Vec::new();
             poll.drain(1, &mut seen);
             assert_eq!(seen, [(0, Ready::READABLE)]);
@@ -668,7 +681,7 @@ mod model {
         if poll.queue.len().min(capacity.div_ceil(2)) < capacity {
             poll.handle.look();
         }
-        poll.sleep.pass();
+        poll.sleep.pass(Rest::Standing);
         if !poll.queue.is_empty() {
             poll.drain(capacity, &mut seen);
         }
