@@ -211,10 +211,11 @@ impl Poll {
     /// are milliseconds, rounded up.
     ///
     /// How late a timeout may end is the system's choice. On Linux a thread sleeps up to its timer
-    /// slack longer than asked, 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise. From 5.11 on
-    /// epoll is asked for as much less as the slack of the thread that made the `Poll`, so that a
-    /// timeout ends in time, or as late as the thread takes to wake up; should the kernel end it
-    /// early, a second system call waits for the rest.
+    /// slack longer than asked, 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, or up to a
+    /// thousandth of the timeout if that is more. From 5.11 on epoll is asked for as much less as the
+    /// slack of the thread that made the `Poll`, so that a short timeout ends in time, or as late as
+    /// the thread takes to wake up; should the kernel end it early, a second system call waits for
+    /// the rest.
     #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
     #[inline(always)]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
@@ -564,7 +565,9 @@ impl Inner {
             // A timeout beyond what the clock can count is for ever.
             Some(timeout) => Instant::now().checked_add(timeout),
         };
-        let result = self.round(events, timeout);
+        let slack = self.selector.slack();
+        let first = timeout.map(|timeout| shortened(timeout, slack));
+        let result = self.round(events, first);
         if !events.is_empty() {
             return Ok(());
         }
@@ -639,14 +642,21 @@ impl Inner {
         } else {
             queued.min(capacity.div_ceil(2))
         };
-        let mut result = Ok(());
-        if kept < capacity {
-            result = self.wait(events, capacity - kept, Some(Duration::ZERO));
+        let mut room = capacity - kept;
+        loop {
+            let mut result = Ok(());
+            if room > 0 {
+                result = self.wait(events, room, Some(Duration::ZERO));
+            }
+            let passed = self.shared.sleep.pass();
+            events.settle(&self.shared, passed);
+            self.drain(events);
+            if room > 0 || !events.is_empty() {
+                return result;
+            }
+            // What was queued came to nothing, so that it was not the queue's turn.
+            room = capacity;
         }
-        let passed = self.shared.sleep.pass(events.rest());
-        events.settle(&self.shared, passed);
-        self.drain(events);
-        result
     }
 
     /// Lets the backend fill `room`.
@@ -702,13 +712,6 @@ impl Inner {
         }
     }
 
-    /// Prepares for somebody who may wake.
-    pub(crate) fn expect_wakes(&self) {
-        if self.shared.sleep.expect_wakes() {
-            self.wake();
-        }
-    }
-
     /// Wakes a sleeper: a wake was queued.
     pub(crate) fn notify_of_wake(&self) {
         self.shared.counters.send_wake();
@@ -725,9 +728,18 @@ impl Inner {
         // The handle is open and a write of one to it cannot fail; should it all the same, the
         // event is still in the queue, and the next poll finds it there.
         if self.selector.wake().is_err() {
-            self.shared.sleep.take_wake();
+            self.shared.sleep.pass();
         }
     }
+}
+
+/// What to ask the system for that lets a timeout run out late by up to `slack`: so much less, so that it
+/// mostly runs out in time, and at times too early.
+#[inline]
+fn shortened(timeout: Duration, slack: Duration) -> Duration {
+    // Not as little as has passed when the system gets to its timer: that would be not to wait.
+    let least = timeout.min(slack / 16);
+    timeout.saturating_sub(slack).max(least)
 }
 
 /// Says of what the system does not know (any more) what is said of what was never registered.
@@ -747,4 +759,31 @@ fn standing(entry: &Entry<'_>, expected: Option<Key>) -> io::Result<(Key, Token,
         .current()
         .filter(|&(key, _, meta)| expected.map_or(!meta.owned, |expected| expected == key))
         .ok_or_else(|| RegistrationError::NotRegistered.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+    use std::time::Duration;
+
+    #[test]
+    fn a_timeout_is_asked_for_less_the_slack_but_never_for_nothing() {
+        let table = [
+            // Timeout, slack and what is asked for, in nanoseconds.
+            (0, 0, 0),
+            (0, 50_000, 0),
+            (1, 0, 1),
+            (1, 50_000, 1),
+            (50_000, 50_000, 3125),
+            (52_000, 50_000, 3125),
+            (100_000, 50_000, 50_000),
+            (1_000_000, 50_000, 950_000),
+            (1_000_000, 1_000_000_000, 1_000_000),
+        ];
+        for (timeout, slack, asked) in table {
+            let shortened = shortened(Duration::from_nanos(timeout), Duration::from_nanos(slack));
+            assert_eq!(shortened, Duration::from_nanos(asked), "{timeout} {slack}");
+        }
+        assert!(shortened(Duration::MAX, Duration::MAX) > Duration::ZERO);
+    }
 }

@@ -161,8 +161,15 @@ impl Queue {
         // What is to be queued again, for the next drain, in the order it has now.
         let (mut again, mut again_opposite) = (Chain::default(), Chain::default());
         let mut backlog = self.backlog.lock().unwrap_or_else(|e| e.into_inner());
-        let mut pushed = Pushed::from_bits(self.head.swap(0, Ordering::SeqCst));
-        pushed.len -= backlog.len;
+        // What stays is there for all to see meanwhile.
+        let counted = backlog.len;
+        let stays = Pushed {
+            newest: 0,
+            len: counted,
+        };
+        let waiting = self.head.swap(stays.to_bits(), Ordering::SeqCst);
+        let mut pushed = Pushed::from_bits(waiting);
+        pushed.len -= counted;
         let fits = backlog.len + pushed.len <= room;
         if !fits {
             backlog.append(pushed, cells);
@@ -186,9 +193,11 @@ impl Queue {
                 }
             }
         }
-        if backlog.len > 0 {
-            let count = Pushed::ONE * backlog.len as u64;
-            self.head.fetch_add(count, Ordering::SeqCst);
+        if backlog.len != counted {
+            // Also where it is less: what is added wraps around.
+            let more = (backlog.len as u64).wrapping_sub(counted as u64);
+            let more = Pushed::ONE.wrapping_mul(more);
+            self.head.fetch_add(more, Ordering::SeqCst);
         }
         for chain in [again, again_opposite] {
             if let Some(last) = chain.last(cells) {
@@ -215,14 +224,10 @@ pub(crate) struct Outcome {
 ///
 /// One poller at a time has the seat: it alone writes there, so that it gets up without a locked
 /// instruction. Who looks before the seat shows empty wakes nobody: the next poll takes that wake.
-/// As long as there is nobody who could wake it, the poller that has the seat does not even say that
-/// it gets up, and so need not say again that it sleeps.
 #[derive(Default)]
 pub(crate) struct Sleep {
-    /// Whether the poller that has the seat sleeps, or has not said that it got up.
+    /// Whether the poller that has the seat sleeps.
     seat: AtomicBool,
-    /// Whether there is, or ever was, somebody who could wake.
-    expected: AtomicBool,
     /// How many of the others sleep.
     standing: AtomicUsize,
     /// A sleeper is being woken, or the next who looks will find the wake.
@@ -254,15 +259,8 @@ impl Sleep {
     /// Takes back what [`take_seat`](Sleep::take_seat) gave.
     pub(crate) fn give_back(&self, rest: Rest) {
         if rest == Rest::Seated {
-            self.seat.store(false, Ordering::Release);
             self.taken.store(false, Ordering::Release);
         }
-    }
-
-    /// Says that from now on somebody may wake; to be said before they can. Tells whether the caller
-    /// has to wake who never said that it got up, so that it does so from then on.
-    pub(crate) fn expect_wakes(&self) -> bool {
-        !self.expected.swap(true, Ordering::SeqCst) && self.must_wake()
     }
 
     /// Announces a sleeper, which must look at the queue once more before it sleeps.
@@ -270,10 +268,7 @@ impl Sleep {
     pub(crate) fn enter(&self, rest: Rest) {
         match rest {
             Rest::Seated => {
-                // Nobody else writes there.
-                if !self.seat.load(Ordering::Relaxed) {
-                    self.seat.swap(true, Ordering::SeqCst);
-                }
+                self.seat.swap(true, Ordering::SeqCst);
             }
             Rest::Standing => {
                 self.standing.fetch_add(1, Ordering::SeqCst);
@@ -287,12 +282,12 @@ impl Sleep {
     #[inline]
     pub(crate) fn leave(&self, rest: Rest) -> bool {
         match rest {
-            Rest::Seated => self.get_up(),
+            Rest::Seated => self.seat.store(false, Ordering::Release),
             Rest::Standing => {
                 self.standing.fetch_sub(1, Ordering::SeqCst);
             }
         }
-        self.take_wake()
+        self.pass()
     }
 
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
@@ -304,24 +299,7 @@ impl Sleep {
     /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then
     /// the caller must drain the queue, which nobody else was told of.
     #[inline]
-    pub(crate) fn pass(&self, rest: Rest) -> bool {
-        if rest == Rest::Seated {
-            self.get_up();
-        }
-        self.take_wake()
-    }
-
-    /// Has the seat show that its poller is awake, if anybody wants to know.
-    #[inline]
-    fn get_up(&self) {
-        if self.expected.load(Ordering::Relaxed) {
-            self.seat.store(false, Ordering::Release);
-        }
-    }
-
-    /// Takes the wake of a sleeper, if there is one: whoever comes next sends another.
-    #[inline]
-    pub(crate) fn take_wake(&self) -> bool {
+    pub(crate) fn pass(&self) -> bool {
         if !self.waking.load(Ordering::SeqCst) {
             return false;
         }
@@ -398,19 +376,11 @@ mod model {
             Arc::new(Poll::default())
         }
 
-        fn expect_wakes(&self) {
-            if self.sleep.expect_wakes() {
-                self.handle.set();
-            }
-        }
-
         fn waker(&self) -> Lease {
-            self.expect_wakes();
             self.cells.give_to_waker(Token(0))
         }
 
         fn source(&self, opts: PollOpt) -> Lease {
-            self.expect_wakes();
             let lease = self.cells.give(Ready::empty());
             self.register(&lease, opts);
             lease
@@ -455,7 +425,7 @@ mod model {
                     self.drain(room, &mut seen);
                 } else {
                     self.handle.look();
-                    self.sleep.pass(rest);
+                    self.sleep.pass();
                     self.drain(room, &mut seen);
                 }
             }
@@ -505,30 +475,6 @@ mod model {
                 assert!(poll.queue.is_empty());
             });
         }
-    }
-
-    #[test]
-    fn a_wake_reaches_a_poller_that_expected_none() {
-        bounded(|| {
-            let poll = Poll::new();
-            let waker = thread::spawn({
-                let poll = Arc::clone(&poll);
-                move || {
-                    let leases = [poll.waker(), poll.waker()];
-                    leases.iter().for_each(|lease| poll.wake(lease));
-                }
-            });
-            // Polls that something else ends.
-            for _ in 0..2 {
-                poll.sleep.enter(Rest::Seated);
-                poll.sleep.leave(Rest::Seated);
-            }
-            let mut seen = Vec::new();
-            while seen.len() < 2 {
-                seen.extend(poll.poll(1, Rest::Seated));
-            }
-            waker.join().unwrap();
-        });
     }
 
     #[test]
@@ -667,7 +613,7 @@ mod model {
             }
             // Somebody else waits on the descriptor.
             poll.handle.sleep();
-            poll.sleep.take_wake();
+            poll.sleep.pass();
             let mut seen = Vec::new();
             poll.drain(1, &mut seen);
             assert_eq!(seen, [(0, Ready::READABLE)]);
@@ -678,14 +624,20 @@ mod model {
     /// One look with a batch of `capacity`, as `Inner::look` does it where the system has nothing.
     fn look(poll: &Poll, capacity: usize) -> Seen {
         let mut seen = Vec::new();
-        if poll.queue.len().min(capacity.div_ceil(2)) < capacity {
-            poll.handle.look();
+        let mut room = capacity - poll.queue.len().min(capacity.div_ceil(2));
+        loop {
+            if room > 0 {
+                poll.handle.look();
+            }
+            poll.sleep.pass();
+            if !poll.queue.is_empty() {
+                poll.drain(capacity, &mut seen);
+            }
+            if room > 0 || !seen.is_empty() {
+                return seen;
+            }
+            room = capacity;
         }
-        poll.sleep.pass(Rest::Standing);
-        if !poll.queue.is_empty() {
-            poll.drain(capacity, &mut seen);
-        }
-        seen
     }
 
     #[test]

@@ -41,7 +41,6 @@ struct Home {
 
 impl Home {
     fn new(poll: &Arc<Inner>, lease: impl FnOnce(&Cells) -> Lease) -> Home {
-        poll.expect_wakes();
         Home {
             lease: lease(&poll.shared.table.cells),
             shared: Arc::clone(&poll.shared),

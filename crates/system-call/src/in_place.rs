@@ -56,8 +56,8 @@ pub(crate) unsafe fn enter<const N: usize>(
         );
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: the kernel keeps all registers but the one that is named as output, and the stack;
-    // that it may write the memory it does the caller vouches for.
+    // SAFETY: the kernel keeps at least what a function keeps, and the stack; that it may write the
+    // memory it does the caller vouches for.
     unsafe {
         asm!(
             "svc 0",
@@ -68,6 +68,8 @@ pub(crate) unsafe fn enter<const N: usize>(
             in("x3") fourth,
             in("x4") fifth,
             in("x5") sixth,
+            // Of the vector registers only 128 bits are kept, of the others for vectors none.
+            clobber_abi("C"),
             options(nostack, preserves_flags),
         );
     }

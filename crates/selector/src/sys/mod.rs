@@ -82,6 +82,12 @@ pub(crate) trait Driver: Sized {
         timeout: Option<Duration>,
     ) -> io::Result<()>;
 
+    /// How late a timeout may run out beyond the time it takes to wake up.
+    #[inline]
+    fn slack(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Makes one thread that waits, or the next one that will, return.
     fn wake(&self) -> io::Result<()>;
 }

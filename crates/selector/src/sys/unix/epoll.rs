@@ -159,6 +159,12 @@ impl Driver for Epoll {
         Ok(())
     }
 
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn slack(&self) -> Duration {
+        self.slack
+    }
+
     fn wake(&self) -> io::Result<()> {
         self.wake.set()
     }
@@ -189,9 +195,6 @@ impl Epoll {
     }
 
     /// Waits in nanoseconds where the kernel can; returns how many events it wrote.
-    ///
-    /// The kernel lets a timeout run out up to the timer slack late. It is asked for as much less, so
-    /// that it mostly runs out in time, and at times too early: then the caller waits for the rest.
     #[inline(never)]
     fn wait_precisely(
         &self,
@@ -204,12 +207,9 @@ impl Epoll {
         static PRECISE: AtomicBool = AtomicBool::new(true);
 
         if PRECISE.load(Ordering::Relaxed) {
-            // Not as little as has passed when the kernel gets to its timer: that would be not to wait.
-            let least = timeout.min(self.slack / 16);
-            let less = timeout.saturating_sub(self.slack).max(least);
             let timespec = system_call::Timespec {
-                seconds: i64::try_from(less.as_secs()).unwrap_or(i64::MAX),
-                nanoseconds: i64::from(less.subsec_nanos()),
+                seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+                nanoseconds: i64::from(timeout.subsec_nanos()),
             };
             match system_call::epoll_pwait2(self.epoll.as_fd(), room, &timespec) {
                 // Filters of system calls that are older than the call answer EPERM.

@@ -175,6 +175,11 @@ impl Selector {
         each!(self, driver => driver.wait(events, room, scratch, timeout))
     }
 
+    #[inline]
+    pub(crate) fn slack(&self) -> Duration {
+        each!(self, driver => driver.slack())
+    }
+
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, driver => driver.wake())
     }

@@ -113,6 +113,10 @@ impl Selector {
         self.driver.wait(events, room, scratch, timeout)
     }
 
+    pub(crate) fn slack(&self) -> Duration {
+        self.driver.slack()
+    }
+
     pub(crate) fn wake(&self) -> io::Result<()> {
         self.driver.wake()
     }

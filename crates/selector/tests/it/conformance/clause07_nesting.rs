@@ -20,6 +20,7 @@ testkit::on_each_backend! {
     a_poll_cannot_be_registered_with_itself,
     a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
     a_lent_poll_that_was_looked_at_is_quiet,
+    a_waker_that_is_made_is_nothing_to_report,
     a_wake_that_was_left_behind_hides_nothing_from_a_batch_of_one,
     elided_wakes_do_not_become_fewer,
 }
@@ -142,6 +143,32 @@ fn a_lent_poll_reports_a_level_once_in_a_batch(backend: Backend) {
     }
     drop(sets);
     expect_silence(&poll, &mut events);
+}
+
+fn a_waker_that_is_made_is_nothing_to_report(backend: Backend) {
+    for lent_first in [true, false] {
+        let (outer, mut events) = setup(Backend::available()[0]);
+        let (inner, mut its) = setup(backend);
+        if !nests(backend) {
+            return expect_no_nesting(&outer, &inner);
+        }
+        inner
+            .poll(&mut its, Some(Duration::from_millis(1)))
+            .unwrap();
+        let lend = || {
+            let (source, token) = (EventedPoll(&inner), Token(9));
+            outer.register(&source, token, Ready::READABLE, PollOpt::LEVEL)
+        };
+        if lent_first {
+            lend().unwrap();
+        }
+        let _waker = Waker::new(&inner, Token(1)).unwrap();
+        if !lent_first {
+            lend().unwrap();
+        }
+        expect_silence(&outer, &mut events);
+        outer.deregister(&EventedPoll(&inner)).unwrap();
+    }
 }
 
 fn a_poll_cannot_be_registered_with_itself(backend: Backend) {

@@ -34,6 +34,9 @@ testkit::on_each_backend! {
     nothing_is_lost_while_threads_set_and_register,
     what_is_set_last_is_reported_wherever_the_source_went,
     neither_side_starves_the_other_in_a_batch_of_one,
+    a_full_queue_leaves_the_system_its_half,
+    what_has_no_event_hides_no_source_in_a_batch_of_one,
+    a_batch_that_is_kept_makes_no_wake_dearer,
     no_source_starves_in_a_batch_of_one,
     levels_take_turns_in_the_order_in_which_they_were_set,
     handles_go_between_threads,
@@ -478,6 +481,64 @@ fn neither_side_starves_the_other_in_a_batch_of_one(backend: Backend) {
             "{capacity}: {counts:?}"
         );
     }
+}
+
+fn a_full_queue_leaves_the_system_its_half(backend: Backend) {
+    for capacity in 1..6 {
+        let (poll, _) = setup(backend);
+        let sets: Vec<_> = (1..=2 * capacity)
+            .map(|at| {
+                let pair = registration(&poll, at, Ready::WRITABLE, PollOpt::LEVEL);
+                pair.1.set_readiness(Ready::WRITABLE).unwrap();
+                pair
+            })
+            .collect();
+        let (stream, _peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+        let mut events = Events::with_capacity(capacity);
+        let mut batches = (0..10).map(|_| collect(&poll, &mut events));
+        let among = |batch: &[Event]| batch.iter().any(|event| event.token() == Token(0));
+        let count = batches.by_ref().filter(|batch| among(batch)).count();
+        assert!(count >= 5, "{capacity}: {count}");
+        drop(sets);
+    }
+}
+
+fn what_has_no_event_hides_no_source_in_a_batch_of_one(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let mut events = Events::with_capacity(1);
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    let (_registration, set) = registration(&poll, 1, WOKEN, PollOpt::EDGE);
+    for timeout in [Duration::ZERO, Duration::from_nanos(1)] {
+        for _ in 0..2 {
+            let waker = Waker::new(&poll, Token(2)).unwrap();
+            waker.wake().unwrap();
+            drop(waker);
+            assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 1);
+
+            set.set_readiness(WOKEN).unwrap();
+            set.set_readiness(Ready::empty()).unwrap();
+            assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 1);
+        }
+    }
+}
+
+fn a_batch_that_is_kept_makes_no_wake_dearer(backend: Backend) {
+    let (poll, mut kept) = setup(backend);
+    poll.poll(&mut kept, Some(Duration::from_millis(1)))
+        .unwrap();
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let mut events = Events::with_capacity(8);
+    for _ in 0..10 {
+        waker.wake().unwrap();
+        assert_eq!(poll.poll(&mut events, None).unwrap(), 1);
+    }
+    assert_eq!(poll.stats().wakes_sent, 0, "nobody slept");
 }
 
 fn no_source_starves_in_a_batch_of_one(backend: Backend) {
