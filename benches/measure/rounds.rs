@@ -110,7 +110,7 @@ impl Rounds {
                 let mut times = 0;
                 loop {
                     // A look at the clock costs as much as a short poll: not after each time, but
-                    // before the turn is a tenth too long.
+                    // before the turn is an eighth too long.
                     let more = times / 8 + 1;
                     work(more);
                     times += more;

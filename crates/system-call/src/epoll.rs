@@ -5,11 +5,15 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use crate::call;
 #[cfg(target_os = "linux")]
 use crate::numbered;
+use crate::{call, epoll_wait_raw};
 
 /// Adds, changes or removes a descriptor of an epoll set (`epoll_ctl(2)`).
+///
+/// # Safety
+/// `fd` must be the caller's, or lent to the caller, unless it is no descriptor at all: that the system
+/// refuses.
 ///
 /// # Errors
 /// What the system says, also that there is no such descriptor.
@@ -17,23 +21,15 @@ use crate::numbered;
 /// # Examples
 /// See [`epoll_wait`].
 #[inline(always)]
-pub fn epoll_ctl(
+pub unsafe fn epoll_ctl(
     epoll: BorrowedFd<'_>,
     operation: c_int,
     fd: RawFd,
     event: &mut libc::epoll_event,
 ) -> io::Result<()> {
-    let epoll = epoll.as_raw_fd();
-    // SAFETY: the structure is whole and outlives the call; the kernel checks the descriptors.
-    unsafe {
-        call!(
-            epoll_ctl = SYS_epoll_ctl,
-            epoll,
-            operation,
-            fd,
-            &raw mut *event
-        )
-    }?;
+    let (epoll, event) = (epoll.as_raw_fd(), &raw mut *event);
+    // SAFETY: the structure is whole and outlives the call; for the descriptor the caller vouches.
+    unsafe { call!(epoll_ctl = SYS_epoll_ctl, epoll, operation, fd, event) }?;
     Ok(())
 }
 
@@ -54,7 +50,8 @@ pub fn epoll_ctl(
 /// let (_reader, writer) = std::io::pipe()?;
 /// let mut event = libc::epoll_event { events: libc::EPOLLOUT as u32, u64: 7 };
 /// let (set, add) = (epoll.as_fd(), libc::EPOLL_CTL_ADD);
-/// system_call::epoll_ctl(set, add, writer.as_raw_fd(), &mut event)?;
+/// // SAFETY: the descriptor is ours.
+/// unsafe { system_call::epoll_ctl(set, add, writer.as_raw_fd(), &mut event) }?;
 ///
 /// let mut events = [MaybeUninit::uninit(); 8];
 /// assert_eq!(system_call::epoll_wait(set, &mut events, -1)?, 1);
@@ -72,19 +69,8 @@ pub fn epoll_wait(
 ) -> io::Result<usize> {
     let (epoll, room) = (epoll.as_raw_fd(), room(events));
     let events = events.as_mut_ptr().cast::<libc::epoll_event>();
-    cfg_if::cfg_if! {
-        if #[cfg(target_arch = "x86_64")] {
-            // SAFETY: there is room for that many events.
-            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
-        } else {
-            // Newer processors have the younger call alone.
-            let mask = std::ptr::null::<libc::sigset_t>();
-            // SAFETY: as above; without a signal mask its size is not looked at.
-            unsafe {
-                call!(epoll_pwait = SYS_epoll_pwait, epoll, events, room, milliseconds, mask)
-            }
-        }
-    }
+    // SAFETY: there is room for that many events.
+    unsafe { epoll_wait_raw(epoll, events, room, milliseconds) }
 }
 
 /// A length of time in the kernel's own layout, whose fields are 64 bits wide on every processor.

@@ -1,4 +1,6 @@
-#![doc = include_str!("../README.md")]
+// Elsewhere there is nothing, so that the README has no tests there either.
+#![cfg_attr(unix, doc = include_str!("../README.md"))]
+#![cfg_attr(not(unix), doc = "Nothing: it is for Unix.")]
 #![cfg(unix)]
 
 use std::ffi::{c_int, c_void};
@@ -10,15 +12,18 @@ cfg_if::cfg_if! {
         any(target_os = "linux", target_os = "android"),
         any(target_arch = "x86_64", target_arch = "aarch64"),
         target_pointer_width = "64",
+        not(miri),
         not(readywire_libc),
     ))] {
         mod in_place;
-        use in_place::call;
+        use in_place::{call, epoll_wait_raw};
         #[cfg(target_os = "linux")]
         use in_place::numbered;
     } else {
         mod library;
         use library::call;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        use library::epoll_wait_raw;
         #[cfg(target_os = "linux")]
         use library::numbered;
     }
@@ -79,7 +84,8 @@ pub fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Receives into `buf`, as `flags` say (`recv(2)`); returns how many bytes.
+/// Receives into `buf`, as `flags` say (`recv(2)`); returns how many bytes: with `MSG_TRUNC` Linux
+/// returns how many there were.
 ///
 /// # Errors
 /// What the system says.
@@ -105,7 +111,8 @@ pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<
     }
 }
 
-/// Sends `buf`, as `flags` say (`send(2)`); returns how many bytes.
+/// Sends `buf`, as `flags` say (`send(2)`); returns how many bytes. With `MSG_ZEROCOPY` the system reads
+/// what stands in `buf` later.
 ///
 /// # Errors
 /// What the system says. A connection that is over raises SIGPIPE beside unless `flags` have
@@ -233,8 +240,8 @@ pub fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
 /// filled.
 ///
 /// # Safety
-/// The option must be one of which the system keeps no pointer into the caller's memory and that
-/// changes none of it beside `value`.
+/// The option must be one of which the system keeps no pointer into the caller's memory, that changes
+/// none of it beside `value`, and whose length counts bytes (that of `SO_GET_FILTER` does not).
 ///
 /// # Errors
 /// What the system says.

@@ -180,9 +180,14 @@ pub fn pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
 #[doc(alias = "IOV_MAX")]
 pub const MAX_BUFS: usize = 1024;
 
+/// The most bytes of one buffer that go into a call: Apple's systems refuse more, and Linux takes a
+/// little less.
+const MOST: usize = c_int::MAX as usize - 1;
+
 #[inline]
 pub(crate) fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
-    system_call::send(socket.as_fd(), buf, SEND_FLAGS)
+    let part = &buf[..buf.len().min(MOST)];
+    system_call::send(socket.as_fd(), part, SEND_FLAGS)
 }
 
 #[inline]
@@ -192,7 +197,8 @@ pub(crate) fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result
 
 #[inline]
 pub(crate) fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
-    system_call::recv(socket.as_fd(), buf, 0)
+    let len = buf.len().min(MOST);
+    system_call::recv(socket.as_fd(), &mut buf[..len], 0)
 }
 
 #[inline]

@@ -60,9 +60,9 @@ options! {
         /// Probes a connection that was silent for so long; `None` turns probing off
         /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
         ///
-        /// A time that is refused changes nothing. It is set before probing is turned on, which no
-        /// system refuses to a TCP socket; where a filter of system calls does, the new time stays.
-        /// A fraction of a second is rounded up, zero is refused.
+        /// A time that is refused changes nothing. It is set before probing is turned on: should a
+        /// system refuse that, as macOS does once the connection is over, the new time stays. A
+        /// fraction of a second is rounded up, zero is refused.
         ///
         /// Setting and reading take two system calls, one where it is off.
         ///

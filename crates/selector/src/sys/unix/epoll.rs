@@ -34,7 +34,9 @@ impl Epoll {
             events: request(interest, opts),
             u64: key.to_bits(),
         };
-        system_call::epoll_ctl(self.epoll.as_fd(), operation, fd, &mut event)
+        // SAFETY: the source was lent by who owns it, or is the handle of our own; what is no
+        // descriptor any more the kernel refuses.
+        unsafe { system_call::epoll_ctl(self.epoll.as_fd(), operation, fd, &mut event) }
     }
 
     /// Takes over the watch of a descriptor that went away while a duplicate of it lives on.
