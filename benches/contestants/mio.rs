@@ -31,6 +31,7 @@ impl EventLoop for Mio {
         })
     }
 
+    #[inline(always)]
     fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect(address)
     }
@@ -43,6 +44,7 @@ impl EventLoop for Mio {
         Ok(TcpListener::from_std(listener))
     }
 
+    #[inline(always)]
     fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
         listener.accept().map(|(stream, _)| stream)
     }

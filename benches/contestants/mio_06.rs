@@ -34,6 +34,7 @@ impl EventLoop for Mio06 {
         })
     }
 
+    #[inline(always)]
     fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect(&address)
     }
@@ -68,6 +69,7 @@ impl EventLoop for Mio06 {
         TcpListener::from_std(listener)
     }
 
+    #[inline(always)]
     fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
         listener.accept().map(|(stream, _)| stream)
     }

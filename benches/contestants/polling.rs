@@ -30,6 +30,7 @@ impl EventLoop for Polling {
         })
     }
 
+    #[inline(always)]
     fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         super::connect(address)
     }
@@ -42,6 +43,7 @@ impl EventLoop for Polling {
         Ok(listener)
     }
 
+    #[inline(always)]
     fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;

@@ -92,6 +92,7 @@ impl EventLoop for Raw {
         })
     }
 
+    #[inline(always)]
     fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         super::connect(address)
     }
@@ -104,6 +105,7 @@ impl EventLoop for Raw {
         Ok(listener)
     }
 
+    #[inline(always)]
     fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         let (address, length) = (ptr::null_mut(), ptr::null_mut());
