@@ -49,20 +49,16 @@ impl Chain {
         self.len += 1;
     }
 
-    /// Puts what was pushed behind what is there.
-    fn append(&mut self, mut pushed: Pushed, cells: &Cells) {
-        let mut chain = Chain::default();
-        while let Some((number, cell)) = pushed.pop(cells) {
-            chain.add_first(number, cell);
-        }
+    /// Puts another chain behind this one.
+    fn extend(&mut self, other: Chain, cells: &Cells) {
         match self.last(cells) {
-            Some(last) if chain.len > 0 => {
-                last.next.store(chain.first, Ordering::Relaxed);
-                self.last = chain.last;
-                self.len += chain.len;
+            Some(last) if other.len > 0 => {
+                last.next.store(other.first, Ordering::Relaxed);
+                self.last = other.last;
+                self.len += other.len;
             }
             Some(_) => {}
-            None => *self = chain,
+            None => *self = other,
         }
     }
 }
@@ -94,6 +90,15 @@ impl Pushed {
         let cell = cells.get(number)?;
         self.newest = cell.next.load(Ordering::Relaxed);
         Some((number, cell))
+    }
+
+    /// Turns the order round: oldest first.
+    fn into_chain(mut self, cells: &Cells) -> Chain {
+        let mut chain = Chain::default();
+        while let Some((number, cell)) = self.pop(cells) {
+            chain.add_first(number, cell);
+        }
+        chain
     }
 }
 
@@ -158,8 +163,8 @@ impl Queue {
         mut take: impl FnMut(u32, &Cell) -> Outcome,
     ) -> usize {
         let before = room;
-        // What is to be queued again, for the next drain, in the order it has now.
-        let (mut again, mut again_opposite) = (Chain::default(), Chain::default());
+        // What is to be queued again, for the next drain, in the order it has now: newest first.
+        let (mut again, mut again_newer) = (Chain::default(), Chain::default());
         let mut backlog = self.backlog.lock().unwrap_or_else(|e| e.into_inner());
         // What stays is there for all to see meanwhile.
         let counted = backlog.len;
@@ -172,7 +177,7 @@ impl Queue {
         pushed.len -= counted;
         let fits = backlog.len + pushed.len <= room;
         if !fits {
-            backlog.append(pushed, cells);
+            backlog.extend(pushed.into_chain(cells), cells);
         }
         while room > 0 {
             let Some((number, cell)) = backlog.pop(cells) else {
@@ -189,7 +194,7 @@ impl Queue {
             // There is room for all, so that nobody loses by their order: one walk is enough.
             while let Some((number, cell)) = pushed.pop(cells) {
                 if take(number, cell).again {
-                    again_opposite.add_last(number, cell, cells);
+                    again_newer.add_last(number, cell, cells);
                 }
             }
         }
@@ -199,10 +204,9 @@ impl Queue {
             let more = Pushed::ONE.wrapping_mul(more);
             self.head.fetch_add(more, Ordering::SeqCst);
         }
-        for chain in [again, again_opposite] {
-            if let Some(last) = chain.last(cells) {
-                self.push_chain(chain.first, last, chain.len);
-            }
+        again_newer.extend(again, cells);
+        if let Some(last) = again_newer.last(cells) {
+            self.push_chain(again_newer.first, last, again_newer.len);
         }
         in_order
     }
