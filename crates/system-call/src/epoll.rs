@@ -5,8 +5,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-#[cfg(target_os = "linux")]
-use crate::numbered;
 use crate::{call, epoll_wait_raw};
 
 /// Adds, changes or removes a descriptor of an epoll set (`epoll_ctl(2)`).
@@ -120,7 +118,7 @@ pub fn epoll_pwait2(
     // SAFETY: there is room for that many events; the timeout is of the kernel's layout and outlives
     // the call; without a signal mask its size is not looked at.
     unsafe {
-        numbered!(
+        call!(
             SYS_epoll_pwait2,
             epoll,
             events,

@@ -5,24 +5,17 @@ use std::ffi::{c_int, c_long};
 use std::io;
 use std::os::fd::RawFd;
 
-/// Makes the call of that number.
+/// Makes the call of that number. Where the C library has a function for it, it stands in front.
 macro_rules! call {
     ($function:ident = $number:ident, $($argument:expr),+ $(,)?) => {
-        $crate::in_place::enter(libc::$number, [$($argument as usize),+])
+        $crate::call!($number, $($argument),+)
     };
-}
-
-/// Makes a call for which the C library has no function, or none that is old enough.
-#[cfg(target_os = "linux")]
-macro_rules! numbered {
     ($number:ident, $($argument:expr),+ $(,)?) => {
         $crate::in_place::enter(libc::$number, [$($argument as usize),+])
     };
 }
 
 pub(crate) use call;
-#[cfg(target_os = "linux")]
-pub(crate) use numbered;
 
 /// Enters the kernel.
 ///

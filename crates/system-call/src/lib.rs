@@ -17,15 +17,11 @@ cfg_if::cfg_if! {
     ))] {
         mod in_place;
         use in_place::{call, epoll_wait_raw};
-        #[cfg(target_os = "linux")]
-        use in_place::numbered;
     } else {
         mod library;
         use library::call;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         use library::epoll_wait_raw;
-        #[cfg(target_os = "linux")]
-        use library::numbered;
     }
 }
 

@@ -2,24 +2,18 @@
 
 use std::io;
 
-/// Calls the function of that name.
+/// Calls the function of that name. A call that the C library has no function for, or none that is old
+/// enough, is made by its number.
 macro_rules! call {
     ($function:ident = $number:ident, $($argument:expr),+ $(,)?) => {
         $crate::library::check(libc::$function($($argument),+) as isize)
     };
-}
-
-/// Makes a call for which the C library has no function, or none that is old enough.
-#[cfg(target_os = "linux")]
-macro_rules! numbered {
     ($number:ident, $($argument:expr),+ $(,)?) => {
         $crate::library::check(libc::syscall(libc::$number, $($argument),+) as isize)
     };
 }
 
 pub(crate) use call;
-#[cfg(target_os = "linux")]
-pub(crate) use numbered;
 
 /// Turns -1 into the error that `errno` holds.
 #[inline]
