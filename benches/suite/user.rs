@@ -77,103 +77,61 @@ trait UserSpace: Sized + 'static {
     fn poll(&mut self) -> io::Result<usize>;
 }
 
-struct Readywire {
-    poll: readywire::Poll,
-    events: readywire::Events,
-    registrations: Vec<(readywire::Registration, readywire::SetReadiness)>,
-}
-
-impl UserSpace for Readywire {
-    const NAME: &'static str = contestants::Readywire::NAME;
-
-    fn new(registrations: usize) -> io::Result<Readywire> {
-        use readywire::{Events, Poll, PollOpt, Ready, Registration, Token};
-
-        let poll = Poll::new()?;
-        let register = |index| {
-            let (registration, set_readiness) = Registration::new();
-            poll.register(&registration, Token(index), Ready::READABLE, PollOpt::EDGE)?;
-            Ok((registration, set_readiness))
-        };
-        let registrations = (0..registrations)
-            .map(register)
-            .collect::<io::Result<_>>()?;
-        Ok(Readywire {
-            poll,
-            events: Events::with_capacity(CAPACITY),
-            registrations,
-        })
-    }
-
-    fn set(&self, index: usize) -> io::Result<()> {
-        let (_, set_readiness) = &self.registrations[index];
-        set_readiness.set_readiness(readywire::Ready::READABLE)
-    }
-
-    fn clear(&self, index: usize) -> io::Result<()> {
-        let (_, set_readiness) = &self.registrations[index];
-        set_readiness.set_readiness(readywire::Ready::empty())
-    }
-
-    fn poll(&mut self) -> io::Result<usize> {
-        self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-        let mut count = 0;
-        for event in &self.events {
-            self.clear(event.token().0)?;
-            count += 1;
+/// Both have the names of mio 0.6, so that it is one program.
+macro_rules! user_space {
+    ($name:ident, $library:ident) => {
+        struct $name {
+            poll: $library::Poll,
+            events: $library::Events,
+            registrations: Vec<($library::Registration, $library::SetReadiness)>,
         }
-        Ok(count)
-    }
-}
 
-#[cfg(target_os = "linux")]
-struct Mio06 {
-    poll: mio_06::Poll,
-    events: mio_06::Events,
-    registrations: Vec<(mio_06::Registration, mio_06::SetReadiness)>,
-}
+        impl UserSpace for $name {
+            const NAME: &'static str = contestants::$name::NAME;
 
-#[cfg(target_os = "linux")]
-impl UserSpace for Mio06 {
-    const NAME: &'static str = contestants::Mio06::NAME;
+            fn new(registrations: usize) -> io::Result<$name> {
+                use $library::{Events, Poll, PollOpt, Ready, Registration, Token};
 
-    fn new(registrations: usize) -> io::Result<Mio06> {
-        use mio_06::{Events, Poll, PollOpt, Ready, Registration, Token};
+                let poll = Poll::new()?;
+                let register = |index| {
+                    let (registration, set_readiness) = Registration::new2();
+                    let (token, edge) = (Token(index), PollOpt::edge());
+                    poll.register(&registration, token, Ready::readable(), edge)?;
+                    Ok((registration, set_readiness))
+                };
+                let registrations = (0..registrations)
+                    .map(register)
+                    .collect::<io::Result<_>>()?;
+                Ok($name {
+                    poll,
+                    events: Events::with_capacity(CAPACITY),
+                    registrations,
+                })
+            }
 
-        let poll = Poll::new()?;
-        let register = |index| {
-            let (registration, set_readiness) = Registration::new2();
-            let (token, edge) = (Token(index), PollOpt::edge());
-            poll.register(&registration, token, Ready::readable(), edge)?;
-            Ok((registration, set_readiness))
-        };
-        let registrations = (0..registrations)
-            .map(register)
-            .collect::<io::Result<_>>()?;
-        Ok(Mio06 {
-            poll,
-            events: Events::with_capacity(CAPACITY),
-            registrations,
-        })
-    }
+            fn set(&self, index: usize) -> io::Result<()> {
+                let (_, set_readiness) = &self.registrations[index];
+                set_readiness.set_readiness($library::Ready::readable())
+            }
 
-    fn set(&self, index: usize) -> io::Result<()> {
-        let (_, set_readiness) = &self.registrations[index];
-        set_readiness.set_readiness(mio_06::Ready::readable())
-    }
+            fn clear(&self, index: usize) -> io::Result<()> {
+                let (_, set_readiness) = &self.registrations[index];
+                set_readiness.set_readiness($library::Ready::empty())
+            }
 
-    fn clear(&self, index: usize) -> io::Result<()> {
-        let (_, set_readiness) = &self.registrations[index];
-        set_readiness.set_readiness(mio_06::Ready::empty())
-    }
-
-    fn poll(&mut self) -> io::Result<usize> {
-        self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-        let mut count = 0;
-        for event in &self.events {
-            self.clear(event.token().0)?;
-            count += 1;
+            fn poll(&mut self) -> io::Result<usize> {
+                self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+                let mut count = 0;
+                for event in &self.events {
+                    self.clear(event.token().0)?;
+                    count += 1;
+                }
+                Ok(count)
+            }
         }
-        Ok(count)
-    }
+    };
 }
+
+user_space!(Readywire, readywire);
+#[cfg(target_os = "linux")]
+user_space!(Mio06, mio_06);
