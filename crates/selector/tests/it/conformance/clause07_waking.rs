@@ -1,5 +1,6 @@
 //! Wakers and user-space readiness, from any thread.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -247,6 +248,15 @@ pub(super) fn registration(
     (registration, set)
 }
 
+/// Registers a stream that is ready at every poll, and is as long as both ends are there.
+fn always_writable(poll: &Poll, token: usize) -> (IoSource<TcpStream>, TcpStream) {
+    let (stream, peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(token), Ready::WRITABLE, PollOpt::LEVEL)
+        .unwrap();
+    (source, peer)
+}
+
 fn a_level_set_by_hand_holds_until_it_is_cleared(backend: Backend) {
     for opts in [PollOpt::LEVEL, PollOpt::empty()] {
         let (poll, mut events) = setup(backend);
@@ -462,10 +472,7 @@ fn what_is_set_last_is_reported_wherever_the_source_went(backend: Backend) {
 
 fn neither_side_starves_the_other_in_a_batch_of_one(backend: Backend) {
     let (poll, _) = setup(backend);
-    let (stream, _peer) = tcp_pair();
-    let source = IoSource::new(stream);
-    poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
-        .unwrap();
+    let _source = always_writable(&poll, 0);
     let (_registration, set) = registration(&poll, 1, Ready::WRITABLE, PollOpt::LEVEL);
     set.set_readiness(Ready::WRITABLE).unwrap();
     for capacity in [0, 1, 2] {
@@ -493,10 +500,7 @@ fn a_full_queue_leaves_the_system_its_half(backend: Backend) {
                 pair
             })
             .collect();
-        let (stream, _peer) = tcp_pair();
-        let source = IoSource::new(stream);
-        poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
-            .unwrap();
+        let _source = always_writable(&poll, 0);
         let mut events = Events::with_capacity(capacity);
         let mut batches = (0..10).map(|_| collect(&poll, &mut events));
         let among = |batch: &[Event]| batch.iter().any(|event| event.token() == Token(0));
@@ -509,10 +513,7 @@ fn a_full_queue_leaves_the_system_its_half(backend: Backend) {
 fn what_has_no_event_hides_no_source_in_a_batch_of_one(backend: Backend) {
     let (poll, _) = setup(backend);
     let mut events = Events::with_capacity(1);
-    let (stream, _peer) = tcp_pair();
-    let source = IoSource::new(stream);
-    poll.register(&source, Token(0), Ready::WRITABLE, PollOpt::LEVEL)
-        .unwrap();
+    let _source = always_writable(&poll, 0);
     let (_registration, set) = registration(&poll, 1, WOKEN, PollOpt::EDGE);
     for timeout in [Duration::ZERO, Duration::from_nanos(1)] {
         for _ in 0..2 {
@@ -543,15 +544,7 @@ fn a_batch_that_is_kept_makes_no_wake_dearer(backend: Backend) {
 
 fn no_source_starves_in_a_batch_of_one(backend: Backend) {
     let (poll, _) = setup(backend);
-    let streams: Vec<_> = (0..5)
-        .map(|at| {
-            let (stream, peer) = tcp_pair();
-            let source = IoSource::new(stream);
-            poll.register(&source, Token(at), Ready::WRITABLE, PollOpt::LEVEL)
-                .unwrap();
-            (source, peer)
-        })
-        .collect();
+    let streams: Vec<_> = (0..5).map(|at| always_writable(&poll, at)).collect();
     let sets: Vec<_> = (5..10)
         .map(|at| {
             let pair = registration(&poll, at, Ready::WRITABLE, PollOpt::LEVEL);
@@ -574,11 +567,9 @@ fn levels_take_turns_in_the_order_in_which_they_were_set(backend: Backend) {
     let (poll, _) = setup(backend);
     let _sets: Vec<_> = (0..5)
         .map(|at| {
-            let (registration, set_readiness) = Registration::new();
-            poll.register(&registration, Token(at), WOKEN, PollOpt::LEVEL)
-                .unwrap();
-            set_readiness.set_readiness(WOKEN).unwrap();
-            (registration, set_readiness)
+            let pair = registration(&poll, at, WOKEN, PollOpt::LEVEL);
+            pair.1.set_readiness(WOKEN).unwrap();
+            pair
         })
         .collect();
     let turn = |capacity, expected: &[usize]| {
