@@ -192,7 +192,7 @@ impl UdpSocket {
     /// # Examples
     /// See [`UdpSocket`].
     pub fn connect(&self, addr: SocketAddr) -> io::Result<()> {
-        SockRef::from(self.socket()).connect(&addr.into())
+        socket_calls::connect(&SockRef::from(self.socket()), &addr.into())
     }
 
     /// Sends a datagram to `target`, and returns how many bytes that are: all (`sendto(2)`).

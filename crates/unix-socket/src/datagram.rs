@@ -167,7 +167,7 @@ impl UnixDatagram {
     /// ```
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let address = addr::of_path(path.as_ref())?;
-        SockRef::from(self.socket()).connect(&address)
+        socket_calls::connect(&SockRef::from(self.socket()), &address)
     }
 
     /// Does as [`connect`](UnixDatagram::connect), to an address of the standard library.
@@ -178,7 +178,8 @@ impl UnixDatagram {
     /// # Examples
     /// As there.
     pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
-        SockRef::from(self.socket()).connect(&addr::to_system(address)?)
+        let address = addr::to_system(address)?;
+        socket_calls::connect(&SockRef::from(self.socket()), &address)
     }
 
     /// Returns the address of this end (`getsockname(2)`); it has no name unless it is bound.

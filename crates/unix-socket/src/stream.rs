@@ -106,7 +106,7 @@ impl UnixStream {
 
     fn connect_to(address: &SockAddr) -> io::Result<UnixStream> {
         let socket = socket_calls::socket(Domain::UNIX, Type::STREAM, None)?;
-        match socket.connect(address) {
+        match socket_calls::connect(&socket, address) {
             Ok(()) => Ok(UnixStream::sole(socket)),
             // Some system may go on by itself; there is no asking for the outcome here.
             Err(error) if socket_calls::connecting(&error) => Err(io::ErrorKind::WouldBlock.into()),
