@@ -29,8 +29,10 @@ type Block = [Cell; BLOCK as usize];
 pub(crate) struct Cell {
     word: AtomicU64,
     token: AtomicUsize,
-    /// How often its waker asked for it since a poll last came across it: for statistics alone.
+    /// How often wakers asked for it, and how often of that a poll has come across: for statistics
+    /// alone. Wakers write the one and polls the other, so that neither takes a locked instruction.
     requests: AtomicU32,
+    requests_seen: AtomicU32,
     /// The cell that was pushed before it, plus one.
     pub(crate) next: AtomicU32,
     /// For lists of what is registered.
@@ -104,7 +106,7 @@ impl Cell {
 
     /// Prepares a cell for a source that is ready for `readiness` and not registered.
     fn begin(&self, readiness: Ready) {
-        self.requests.store(0, Ordering::Relaxed);
+        self.see_requests();
         let kept = !(bits::GENERATION - 1) | bits::QUEUED;
         self.update(|word| word & kept | u64::from(readiness.bits()));
     }
@@ -130,7 +132,7 @@ impl Cell {
     pub(crate) fn wake(&self) -> bool {
         const WOKEN: u64 = bits::QUEUED | Ready::READABLE.bits() as u64;
 
-        // No locked instruction for a statistic, which is an estimate where threads meet.
+        // An estimate where threads ask by clones of one waker at the same moment.
         let requests = self.requests.load(Ordering::Relaxed);
         self.requests
             .store(requests.wrapping_add(1), Ordering::Relaxed);
@@ -214,7 +216,7 @@ impl Cell {
         let wakes = if word & bits::WAKER == 0 {
             usize::from(word & bits::AGAIN == 0)
         } else {
-            self.requests.swap(0, Ordering::Relaxed) as usize
+            self.see_requests()
         };
         // Nothing is reported of a cell whose registration has ended: its mask is empty.
         let readiness = Ready::from_bits_truncate(report(word));
@@ -227,6 +229,17 @@ impl Cell {
             wakes,
             again: after & bits::QUEUED != 0,
         }
+    }
+
+    /// Returns how often wakers asked since this was called last.
+    #[inline]
+    fn see_requests(&self) -> usize {
+        let requests = self.requests.load(Ordering::Relaxed);
+        let seen = self.requests_seen.load(Ordering::Relaxed);
+        self.requests_seen.store(requests, Ordering::Relaxed);
+        // Less than was seen is what remains where two threads wrote one number.
+        let since = requests.wrapping_sub(seen) as i32;
+        usize::try_from(since).unwrap_or(0)
     }
 
     /// Returns the token, if the registration of that generation still stands.
@@ -386,6 +399,25 @@ mod model {
                 .filter_map(|(key, _)| new.cell().resolve(key.generation))
                 .collect();
             assert_eq!(tokens, [Token(2)], "the new waker's wake");
+        });
+    }
+
+    #[test]
+    fn a_wake_is_counted_once() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let lease = cells.give_to_waker(Token(1));
+            lease.cell().wake();
+            let waker = thread::spawn(move || {
+                for _ in 0..2 {
+                    lease.cell().wake();
+                }
+                lease
+            });
+            let index = Index::of_cell(0);
+            let meanwhile = cells.get(0).unwrap().take(index).wakes;
+            let lease = waker.join().unwrap();
+            assert_eq!(meanwhile + lease.cell().take(index).wakes, 3);
         });
     }
 }

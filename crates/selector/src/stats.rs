@@ -31,7 +31,8 @@ pub struct Stats {
     pub wakes_sent: usize,
     /// Wakes that cost none, because a poller was awake or another wake was pending. They are counted
     /// as polls come across them; readiness that is set while the source waits to be reported is none.
-    /// An estimate where threads wake and poll at the same moment.
+    /// An estimate where several threads wake by clones of one waker at the same moment, and off by the
+    /// wakes that are under way just then.
     pub wakes_elided: usize,
     /// Edges that were armed anew after `WouldBlock`, on a backend that emulates them.
     pub rearms: usize,

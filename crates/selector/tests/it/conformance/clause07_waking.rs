@@ -162,8 +162,11 @@ fn one_wake_is_sent_to_a_sleeper(backend: Backend) {
         left || !events.is_empty()
     );
     let stats = poll.stats();
-    assert_eq!(stats.wakes_sent, 1, "{stats:?}");
-    assert_eq!(stats.wakes_elided, 999, "{stats:?}");
+    // A waker that saw the poller asleep just before it got up sends one more in vain, and what it sends
+    // is seen before it is counted or after.
+    assert!((1..=2).contains(&stats.wakes_sent), "{stats:?}");
+    let elided = 1_000 - stats.wakes_sent..=999;
+    assert!(elided.contains(&stats.wakes_elided), "{stats:?}");
 }
 
 fn what_was_written_before_a_wake_is_visible(backend: Backend) {
