@@ -188,3 +188,23 @@ impl Past {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Shutdown;
+
+    use testkit::tcp_pair;
+
+    use super::*;
+
+    #[test]
+    fn who_connects_and_is_sent_an_end_while_asked_has_connected() {
+        // As it is for who asked for the peer before there was one, and receives only now.
+        let (stream, peer) = tcp_pair();
+        peer.shutdown(Shutdown::Write).unwrap();
+        testkit::until("the end is there", || {
+            matches!(stream.peek(&mut [0]), Ok(0))
+        });
+        assert!(matches!(os::receive(&stream), Ok(Probe::Connected)));
+    }
+}

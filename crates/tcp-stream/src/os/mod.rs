@@ -7,9 +7,13 @@ cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
         pub(crate) use self::unix::{ERRORS_STAY, probe, write_error};
+        #[cfg(test)]
+        pub(crate) use self::unix::receive;
     } else if #[cfg(windows)] {
         mod windows;
         pub(crate) use self::windows::{ERRORS_STAY, probe, write_error};
+        #[cfg(test)]
+        pub(crate) use self::windows::receive;
     } else {
         compile_error!("readywire needs the sockets of a Unix or of Windows");
     }
