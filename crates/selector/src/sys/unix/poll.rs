@@ -49,6 +49,8 @@ struct Watch {
     file: File,
     key: Key,
     trigger: Trigger,
+    /// How often an operation has said that it would block.
+    blocked: u32,
 }
 
 /// The device and the number of a file, by which two files are told apart.
@@ -68,7 +70,8 @@ fn file(fd: RawFd) -> io::Result<File> {
 #[derive(Default)]
 pub(super) struct Copied {
     pollfds: Vec<libc::pollfd>,
-    keys: Vec<Key>,
+    /// Whose they are, and how often an operation there had said that it would block.
+    watches: Vec<(Key, u32)>,
 }
 
 impl Watch {
@@ -78,6 +81,7 @@ impl Watch {
             file,
             key,
             trigger: Trigger::new(interest, opts),
+            blocked: 0,
         }
     }
 
@@ -100,7 +104,15 @@ impl Watch {
 
     /// Arms `direction` anew; tells whether that changed anything.
     fn rearm(&mut self, direction: Ready) -> bool {
+        self.blocked = self.blocked.wrapping_add(1);
         self.trigger.rearm(direction)
+    }
+
+    /// Asks what there is to report at this moment; nothing if the system cannot tell.
+    fn look(&self) -> c_short {
+        let mut pollfd = [self.pollfd()];
+        let looked = poll(&mut pollfd, Some(Duration::ZERO));
+        looked.map_or(0, |()| pollfd[0].revents)
     }
 }
 
@@ -158,15 +170,15 @@ impl List {
             events: libc::POLLIN,
             revents: 0,
         }));
-        scratch.keys.clear();
+        scratch.watches.clear();
         scratch
-            .keys
-            .extend(self.watches.iter().map(|watch| watch.key));
+            .watches
+            .extend(self.watches.iter().map(|watch| (watch.key, watch.blocked)));
     }
 
     /// Turns what the system reported on a copy into events.
     fn harvest(&mut self, scratch: &Copied, events: &mut Vec<RawEvent>, room: usize) {
-        let count = scratch.keys.len();
+        let count = scratch.watches.len();
         if count == 0 {
             return;
         }
@@ -181,7 +193,7 @@ impl List {
                 self.first = at;
                 return;
             }
-            let key = scratch.keys[at];
+            let (key, blocked) = scratch.watches[at];
             if pollfd.revents & libc::POLLNVAL != 0 {
                 // Closed without being deregistered, as only a borrowed descriptor can be.
                 if self.update(pollfd.fd, key, |_| ()).is_some() {
@@ -189,7 +201,12 @@ impl List {
                 }
                 continue;
             }
-            let ready = self.update(pollfd.fd, key, |watch| watch.report(pollfd.revents));
+            let ready = self.update(pollfd.fd, key, |watch| {
+                // Drained since, perhaps, after it was reported here: an edge that is taken for seen now
+                // would be lost.
+                let stale = watch.blocked != blocked;
+                watch.report(if stale { watch.look() } else { pollfd.revents })
+            });
             if let Some(ready) = ready.filter(|ready| !ready.is_empty()) {
                 events.push(RawEvent::new(key, ready));
             }
@@ -461,6 +478,8 @@ fn readiness(flags: c_short) -> Ready {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn watch(interest: Ready, opts: PollOpt) -> Watch {
@@ -493,6 +512,37 @@ mod tests {
         assert_eq!(watch.pollfd().fd, 5);
         assert_eq!(watch.report(libc::POLLIN), Ready::READABLE);
         assert_eq!(watch.pollfd().fd, -1);
+    }
+
+    #[test]
+    fn what_was_drained_after_the_call_is_not_reported_and_stays_armed() {
+        let (source, peer) = testkit::unix_pair();
+        let (fd, key) = (source.as_raw_fd(), Key::from_bits(1));
+        let mut list = List::default();
+        list.insert(Watch::new(fd, (0, 0), key, Ready::READABLE, PollOpt::EDGE));
+        let mut copied = Copied::default();
+        let ready = |list: &List, copied: &mut Copied| {
+            (&peer).write_all(b"x").unwrap();
+            list.copy_to(copied, None);
+            poll(&mut copied.pollfds, None).unwrap();
+        };
+        let harvest = |list: &mut List, copied: &Copied| {
+            let mut events = Vec::new();
+            list.harvest(copied, &mut events, 8);
+            events.iter().map(RawEvent::readiness).collect::<Vec<_>>()
+        };
+
+        ready(&list, &mut copied);
+        testkit::drain(&source);
+        list.update(fd, key, |watch| watch.rearm(Ready::READABLE));
+        assert_eq!(harvest(&mut list, &copied), []);
+
+        ready(&list, &mut copied);
+        testkit::drain(&source);
+        list.update(fd, key, |watch| watch.rearm(Ready::READABLE));
+        (&peer).write_all(b"y").unwrap();
+        assert_eq!(harvest(&mut list, &copied), [Ready::READABLE]);
+        assert_eq!(harvest(&mut list, &copied), []);
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!   it is begun at once.
 //!
 //! A packet says that a socket was ready when it was put into the port, which may be long ago. So
-//! the socket is looked at anew, unless the flight was begun by the same wait.
+//! the socket is looked at anew, unless the flight was begun by the same wait, and nobody has drained the
+//! source since.
 
 use std::ffi::c_void;
 use std::io;
@@ -366,6 +367,18 @@ impl AfdDriver {
             .count()
     }
 
+    /// Takes what is in the port, as the last wait would that began.
+    pub(super) fn go_on_waiting(&self) -> Vec<RawEvent> {
+        let (mut events, mut scratch) = (Vec::new(), Scratch::default());
+        let last = self.waits.load(Ordering::Relaxed) - 1;
+        let timeout = Some(Duration::ZERO);
+        self.enter(&mut scratch.due);
+        self.take(&mut events, 8, &mut scratch, last, timeout)
+            .unwrap();
+        self.leave(&mut scratch.due);
+        events
+    }
+
     /// The operations under way whose answers count.
     pub(super) fn lent(&self) -> Vec<Arc<Operation>> {
         let watches = self.watches();
@@ -467,7 +480,14 @@ impl Driver for AfdDriver {
             return false;
         };
         let mut state = watch.lock();
-        if state.key != key || !state.trigger.rearm(direction) {
+        if state.key != key {
+            return false;
+        }
+        if let Some(flight) = &mut state.flight {
+            // Its packet may be in the port already, from before the source was drained.
+            flight.wait = None;
+        }
+        if !state.trigger.rearm(direction) {
             return false;
         }
         let renewed = self.renew(&watch, &mut state);

@@ -201,6 +201,27 @@ fn after_an_event_nothing_is_asked_for_until_the_next_wait() {
 }
 
 #[test]
+fn what_was_drained_during_a_wait_is_not_reported_by_it_and_stays_armed() {
+    let fixture = Fixture::new(1);
+    let (one, mut other, key) = fixture.socket(0);
+    let raw = one.as_raw_socket();
+    other.write_all(b"x").unwrap();
+    until("the byte", || fixture.wait(8).len() == 1);
+    assert_eq!(drain(one), 1);
+    assert!(fixture.driver.rearm(raw, key, Ready::READABLE));
+    // This wait begins the poll of the device, and is still under way, so to say.
+    assert!(fixture.wait(8).is_empty());
+    other.write_all(b"x").unwrap();
+    look_until(raw, flags::RECEIVE);
+    assert_eq!(drain(one), 1);
+    assert!(!fixture.driver.rearm(raw, key, Ready::READABLE));
+    assert!(fixture.driver.go_on_waiting().is_empty());
+
+    other.write_all(b"x").unwrap();
+    until("the byte after", || fixture.wait(8).len() == 1);
+}
+
+#[test]
 fn a_level_is_begun_again_for_those_who_wait_already() {
     let fixture = Fixture::new(1);
     let (one, mut other, key) = fixture.socket(0);
