@@ -153,8 +153,14 @@ impl Sysroot {
             "no .{extension} was built in {}",
             built.display()
         );
-        std::fs::rename(&partial, self.target_dir(target))
-            .with_context(|| format!("cannot keep the standard library for {target}"))
+        let kept = self.target_dir(target);
+        match std::fs::rename(&partial, &kept) {
+            // Another run was faster.
+            Err(_) if kept.is_dir() => Ok(sh.remove_path(&partial)?),
+            renamed => {
+                renamed.with_context(|| format!("cannot keep the standard library for {target}"))
+            }
+        }
     }
 }
 

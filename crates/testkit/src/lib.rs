@@ -34,3 +34,5 @@ pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
     expect_silence, until,
 };
+#[cfg(unix)]
+pub use sockets::{Reservation, reserve};

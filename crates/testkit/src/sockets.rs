@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStream};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -40,15 +41,52 @@ fn pair(address: IpAddr) -> (TcpStream, TcpStream) {
     (one, other)
 }
 
-/// Returns an address of loopback that refuses connections.
+/// Returns the address of loopback that refuses connections.
 #[track_caller]
 pub fn refused_address() -> SocketAddr {
     // Bound but not listening: nobody else can take the port while the test program runs.
+    static BOUND: OnceLock<Socket> = OnceLock::new();
+    let socket = BOUND.get_or_init(|| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+        bind_to_loopback(&socket);
+        socket
+    });
+    address(socket)
+}
+
+/// An address of loopback that is kept for servers, one at a time. Connections are refused while
+/// there is none.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Reservation {
+    /// Where to listen.
+    pub address: SocketAddr,
+    _bound: Socket,
+}
+
+/// Reserves an address. Servers that set SO_REUSEADDR, as nearly all do on a Unix, can listen there;
+/// nobody who lets the system choose is given it.
+#[cfg(unix)]
+#[track_caller]
+pub fn reserve() -> Reservation {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+    socket.set_reuse_address(true).expect("set SO_REUSEADDR");
+    bind_to_loopback(&socket);
+    Reservation {
+        address: address(&socket),
+        _bound: socket,
+    }
+}
+
+#[track_caller]
+fn bind_to_loopback(socket: &Socket) {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     socket.bind(&any.into()).expect("bind to loopback");
+}
+
+#[track_caller]
+fn address(socket: &Socket) -> SocketAddr {
     let address = socket.local_addr().expect("the socket's address");
-    std::mem::forget(socket);
     address.as_socket().expect("an IPv4 address")
 }
 
@@ -78,20 +116,21 @@ impl Blackhole {
 #[track_caller]
 pub fn blackhole() -> Blackhole {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    listener.bind(&any.into()).expect("bind to loopback");
+    bind_to_loopback(&listener);
     listener.listen(0).expect("listen");
-    let address = listener.local_addr().expect("the listener's address");
+    let address = address(&listener);
     let mut fillers = Vec::new();
     // The first that does not get through tells that the backlog is full. Over loopback a
     // connection that can be made is made within the call.
     for _ in 0..64 {
         let filler = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
-        let connected = filler.connect_timeout(&address, Duration::from_millis(100));
+        let connected = filler.connect_timeout(&address.into(), Duration::from_millis(100));
+        // Who was kept from looking that long may be connected all the same.
+        let full = connected.is_err() && filler.peer_addr().is_err();
         fillers.push(filler);
-        if connected.is_err() {
+        if full {
             return Blackhole {
-                address: address.as_socket().expect("an IPv4 address"),
+                address,
                 listener,
                 fillers,
             };
@@ -158,7 +197,25 @@ mod tests {
 
     #[test]
     fn a_refused_address_refuses() {
-        let error = TcpStream::connect(refused_address()).unwrap_err();
+        refuses(refused_address());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_reserved_address_refuses_before_and_after_a_server() {
+        let reserved = reserve();
+        refuses(reserved.address);
+        for _ in 0..2 {
+            let server = StdListener::bind(reserved.address).unwrap();
+            TcpStream::connect(reserved.address).unwrap();
+            drop(server);
+            refuses(reserved.address);
+        }
+    }
+
+    #[track_caller]
+    fn refuses(address: SocketAddr) {
+        let error = TcpStream::connect(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     }
 }

@@ -11,7 +11,7 @@ use selector::{Event, Events, IoSource, Poll, PollOpt, Ready, Token};
 use crate::{drain, tcp_pair};
 
 /// How long anything that will happen may take. Nothing waits so long unless it fails.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What was seen, by token.
 type Seen = BTreeMap<Token, Ready>;

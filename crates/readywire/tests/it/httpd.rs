@@ -23,7 +23,7 @@ impl Site {
     #[track_caller]
     fn new(backend: Backend) -> Site {
         // No test waits so long, unless it fails.
-        Site::with_timeout(backend, "60")
+        Site::with_timeout(backend, "600")
     }
 
     #[track_caller]
@@ -72,6 +72,25 @@ impl Site {
         let request = format!("GET {target} HTTP/1.1\r\nHost: here\r\n\r\n");
         let [response] = <[_; 1]>::try_from(self.say(request.as_bytes())).expect("one response");
         response
+    }
+
+    /// Sends a request to a server that waits for a short time only, and waits for the answer. Who is
+    /// kept from sending for longer than that is closed like any silent client, and tries again.
+    #[track_caller]
+    fn ask_in_time(&self, request: &[u8]) -> TcpStream {
+        let mut answered = None;
+        testkit::until("a client that is fast enough is answered", || {
+            let mut stream = self.server.connect();
+            let sent = stream.write_all(request);
+            let begun = sent.and_then(|()| stream.peek(&mut [0]));
+            match begun {
+                Ok(0) => {}
+                Ok(_) => answered = Some(stream),
+                Err(error) => assert!(is_reset(&error), "{error}"),
+            }
+            answered.is_some()
+        });
+        answered.expect("one was")
     }
 
     #[track_caller]
@@ -419,8 +438,7 @@ fn a_large_file_arrives_whole_at_a_slow_reader(backend: Backend) {
 
 fn a_client_that_sends_half_a_request_is_told_and_closed(backend: Backend) {
     let site = Site::with_timeout(backend, "1");
-    let mut stream = site.server.connect();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost:").expect("send");
+    let mut stream = site.ask_in_time(b"GET / HTTP/1.1\r\nHost:");
     let responses = responses(&mut stream, false);
     assert_eq!((responses.len(), responses[0].status), (1, 408));
     assert!(responses[0].has("Connection: close"));
@@ -439,10 +457,7 @@ fn a_client_that_is_silent_is_closed(backend: Backend) {
     let mut silent = site.server.connect();
     assert!(response(&mut silent, false).is_none());
     let site = Site::with_timeout(backend, "1");
-    let mut served = site.server.connect();
-    served
-        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .expect("send");
+    let mut served = site.ask_in_time(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         response(&mut served, false).expect("a response").status,
         200
@@ -530,7 +545,7 @@ mod on_unix {
 
     fn short_of_descriptors_it_serves_in_turn(backend: Backend) {
         let mut command = example_short_of_descriptors("httpd", 16);
-        command.args(["--timeout", "60", "--backend", &backend.to_string()]);
+        command.args(["--timeout", "600", "--backend", &backend.to_string()]);
         let site = Site::start(&mut command);
         let mut streams: Vec<_> = (0..40).map(|_| site.server.connect()).collect();
         for stream in &mut streams {

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use selector::Backend;
 use tempfile::TempDir;
+use testkit::Reservation;
 
 use crate::process::{
     Process, Server, example, finish, missing, patient, program, read_line_with, run, succeeds,
@@ -33,12 +34,6 @@ static LOAD: Mutex<()> = Mutex::new(());
 fn alone() -> MutexGuard<'static, ()> {
     // A test that failed before is none of the next one's business.
     LOAD.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A port that nobody listens on; programs that cannot choose one themselves are given it.
-fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
 }
 
 fn proxy(backend: Backend, target: SocketAddr) -> Server {
@@ -68,11 +63,13 @@ fn discard(mut output: impl Read + Send + 'static) {
 struct Redis {
     process: Process,
     address: SocketAddr,
+    _reserved: Reservation,
 }
 
 impl Redis {
     fn start() -> Redis {
-        let address = free_port();
+        let reserved = testkit::reserve();
+        let address = reserved.address;
         let mut command = program("redis-server", "redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args([
@@ -88,7 +85,11 @@ impl Redis {
         let log = BufReader::new(child.stdout.take().expect("a pipe"));
         let process = Process(child);
         discard(read_line_with(log, "Ready to accept connections").0);
-        Redis { process, address }
+        Redis {
+            process,
+            address,
+            _reserved: reserved,
+        }
     }
 
     fn clients(&self) -> usize {
@@ -179,6 +180,7 @@ fn ended(process: Process) -> Output {
 struct Postgres {
     process: Process,
     address: SocketAddr,
+    _reserved: Reservation,
     folder: PathBuf,
     _data: TempDir,
 }
@@ -213,7 +215,8 @@ impl Postgres {
         ]);
         succeeds(&mut initdb);
 
-        let address = free_port();
+        let reserved = testkit::reserve();
+        let address = reserved.address;
         let mut postgres = command("postgres");
         postgres.args(["-D", "data", "-p", &address.port().to_string()]);
         for setting in [
@@ -237,6 +240,7 @@ impl Postgres {
         let postgres = Postgres {
             process,
             address,
+            _reserved: reserved,
             folder,
             _data: data,
         };

@@ -228,8 +228,15 @@ fn a_reset_is_passed_on_though_the_other_side_does_not_read(backend: Backend) {
 }
 
 fn clients_of_a_server_that_dies_are_closed(backend: Backend) {
-    // An echo server, which is killed.
-    let mut echo = Server::start(example("echo").args(["--listen", "127.0.0.1:0"]));
+    // An echo server, which is killed, at an address that is nobody else's then. Windows keeps none for
+    // two sockets in turn.
+    #[cfg(unix)]
+    let reserved = testkit::reserve();
+    #[cfg(unix)]
+    let address = reserved.address;
+    #[cfg(not(unix))]
+    let address = "127.0.0.1:0";
+    let mut echo = Server::start(example("echo").args(["--listen", &address.to_string()]));
     let proxy = proxy(backend, echo.address);
     let mut clients: Vec<TcpStream> = (0..20).map(|_| proxy.connect()).collect();
     for client in &mut clients {

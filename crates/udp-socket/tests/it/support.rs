@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
+use std::sync::OnceLock;
 
 use selector::{Events, Poll, PollOpt, Ready, Token};
 use udp_socket::UdpSocket;
@@ -38,15 +39,18 @@ pub(crate) fn pair() -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
-/// An address of loopback where nobody listens.
+/// The address of loopback where nobody listens.
 #[track_caller]
 pub(crate) fn nobody() -> SocketAddr {
     // A connected socket keeps the port, and hears its peer alone: here itself.
-    let socket = StdSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind to loopback");
-    let address = socket.local_addr().expect("the socket's address");
-    socket.connect(address).expect("connect over loopback");
-    std::mem::forget(socket);
-    address
+    static DEAF: OnceLock<StdSocket> = OnceLock::new();
+    let socket = DEAF.get_or_init(|| {
+        let socket = StdSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind to loopback");
+        let own = socket.local_addr().expect("the socket's address");
+        socket.connect(own).expect("connect over loopback");
+        socket
+    });
+    socket.local_addr().expect("the socket's address")
 }
 
 /// Waits until `socket`, which is not registered, has shown this readiness.

@@ -1,8 +1,9 @@
 //! Wine's prefix: the folder that stands for a Windows machine.
 
 use std::path::{Path, PathBuf};
+use std::{fs, process};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::{debian, workspace};
@@ -14,23 +15,30 @@ pub(crate) const WINE: &str = "/usr/lib/wine/wine64";
 pub(crate) fn ensure(sh: &Shell) -> Result<PathBuf> {
     let version = debian::version(sh, "wine64")?;
     let prefix = workspace::cache_dir()?.join(format!("wine-{version}"));
-    let complete = prefix.join("complete");
-    if sh.path_exists(&complete) {
+    if sh.path_exists(&prefix) {
         return Ok(prefix);
     }
-    sh.remove_path(&prefix)?;
-    sh.create_dir(&prefix)?;
+    // It appears as a whole, or not at all where another run was faster.
+    let partial = prefix.with_extension(process::id().to_string());
+    make(sh, &partial)?;
+    match fs::rename(&partial, &prefix) {
+        Err(_) if sh.path_exists(&prefix) => sh.remove_path(&partial)?,
+        renamed => renamed.with_context(|| format!("cannot keep {}", prefix.display()))?,
+    }
+    Ok(prefix)
+}
+
+fn make(sh: &Shell, prefix: &Path) -> Result<()> {
+    sh.create_dir(prefix)?;
     cmd!(sh, "{WINE} wineboot --init")
-        .env("WINEPREFIX", &prefix)
+        .env("WINEPREFIX", prefix)
         .env("WINEDEBUG", "-all")
         .env("DISPLAY", "")
         .run()?;
     add_random_source(
         sh,
         &prefix.join("drive_c/windows/system32/bcryptprimitives.dll"),
-    )?;
-    sh.write_file(complete, "")?;
-    Ok(prefix)
+    )
 }
 
 /// Without this DLL, which Wine 8 lacks, every Rust program exits in silence.

@@ -482,7 +482,7 @@ fn a_million_operations_agree_with_a_model(backend: Backend) {
         .collect();
     for worker in workers {
         // An event that is lost fails much earlier, where it is waited for.
-        worker.join_within(10 * DEADLINE);
+        worker.join_within(3 * DEADLINE);
     }
     world.stopped.store(true, Ordering::SeqCst);
     stop.wake().unwrap();
