@@ -1,10 +1,11 @@
 //! Helpers of the tests of readywire.
 //!
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
-//! are waited for under a deadline, tests in a process of their own, descriptors and system calls
+//! are waited for under a deadline, waiting for what is on its way, tests in a process of their own, descriptors and system calls
 //! counted. Helpers panic at their caller's line and say what they saw. No test lives here, and no
 //! wait for the clock: silence is proved by a later event ([`Sentinel`]).
 
+mod arrival;
 mod backends;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod budget;
@@ -16,6 +17,7 @@ mod tasks;
 mod unix;
 mod wait;
 
+pub use crate::arrival::{until_over, until_read_closed, until_readable};
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::budget::{expect_calls, measure};
@@ -23,6 +25,8 @@ pub use crate::random::Random;
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
 };
+#[cfg(unix)]
+pub use crate::sockets::{Reservation, reserve};
 pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};
 #[cfg(unix)]
@@ -34,5 +38,3 @@ pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
     expect_silence, until,
 };
-#[cfg(unix)]
-pub use sockets::{Reservation, reserve};

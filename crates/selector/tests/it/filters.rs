@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use selector::{Backend, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
-use testkit::{DEADLINE, expect_silence, spawn, tcp_pair};
+use testkit::{DEADLINE, expect_silence, spawn, tcp_pair, until_readable};
 
 use crate::setup;
 
@@ -22,6 +22,7 @@ const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
 fn ready() -> (IoSource<TcpStream>, TcpStream) {
     let (stream, peer) = tcp_pair();
     std::io::Write::write_all(&mut &peer, b"x").expect("a byte is sent");
+    until_readable(&stream);
     (IoSource::new(stream), peer)
 }
 
@@ -114,7 +115,7 @@ fn levels_of_both_directions_take_turns_in_batches_of_one(backend: Backend) {
 
 #[cfg(unix)]
 mod pipes {
-    use testkit::pipe;
+    use testkit::{pipe, until_over};
 
     use super::*;
 
@@ -131,6 +132,7 @@ mod pipes {
                 let (poll, mut events) = setup(backend);
                 let (reader, writer) = pipe();
                 drop(reader);
+                until_over(&writer);
                 let writer = IoSource::new(writer);
                 poll.register(&writer, Token(0), interest, opts).unwrap();
                 for round in 1..4 {

@@ -14,6 +14,13 @@ fn listener() -> TcpListener {
     listener
 }
 
+/// A client that waits to be accepted.
+fn connect(listener: &TcpListener) -> TcpStream {
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    testkit::until_readable(listener);
+    client
+}
+
 fn port(address: &[MaybeUninit<u8>]) -> u16 {
     // SAFETY: the test wrote all bytes before the system did.
     let bytes = [2, 3].map(|index| unsafe { address[index].assume_init() });
@@ -36,7 +43,7 @@ fn flags_are_those_of_the_new_socket() {
         libc::SOCK_CLOEXEC,
         libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
     ] {
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let _client = connect(&listener);
         let (mut address, mut len) = ([MaybeUninit::uninit(); 128], 0);
         let listener = listener.as_fd();
         let server = system_call::accept4(listener, &mut address, &mut len, flags).unwrap();
@@ -54,7 +61,7 @@ fn the_address_is_that_of_the_other_end_and_no_longer() {
     let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
     let (sockaddr_in, sockaddr_in6) = (16, 28);
     for (listener, expected) in [(listener(), sockaddr_in), (v6, sockaddr_in6)] {
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let client = connect(&listener);
         let (mut address, mut len) = ([MaybeUninit::new(UNTOUCHED); 128], 0);
         let _server = system_call::accept4(listener.as_fd(), &mut address, &mut len, 0).unwrap();
         assert_eq!(len, expected);
@@ -70,7 +77,7 @@ fn the_address_is_that_of_the_other_end_and_no_longer() {
 fn an_address_without_room_is_cut_and_its_length_told() {
     let listener = listener();
     for room in [0, 4] {
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let client = connect(&listener);
         let (mut address, mut len) = ([MaybeUninit::new(UNTOUCHED); 32], 0);
         let (listener, part) = (listener.as_fd(), &mut address[..room]);
         let _server = system_call::accept4(listener, part, &mut len, 0).unwrap();

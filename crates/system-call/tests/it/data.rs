@@ -1,7 +1,7 @@
 //! What is moved, how much of it, and in what order.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 
@@ -36,7 +36,7 @@ fn a_call_that_would_block_says_so() {
 #[test]
 fn a_stream_that_has_ended_is_received_as_nothing() {
     let (one, other) = unix_pair();
-    drop(other);
+    other.shutdown(Shutdown::Write).unwrap();
     assert_eq!(system_call::recv(one.as_fd(), &mut [0], 0).unwrap(), 0);
     let mut buf = [0];
     let mut bufs = [IoSliceMut::new(&mut buf)];

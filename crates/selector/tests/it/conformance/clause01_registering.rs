@@ -291,6 +291,7 @@ fn one_token_may_stand_for_several_sources(backend: Backend) {
         .into_iter()
         .map(|(stream, mut peer)| {
             peer.write_all(b"x").unwrap();
+            testkit::until_readable(&stream);
             (IoSource::new(stream), peer)
         })
         .collect();

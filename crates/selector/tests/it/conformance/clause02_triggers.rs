@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use selector::{Backend, IoSource, PollOpt, Ready, Token};
 use testkit::{
     collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, reset, spawn,
-    tcp_pair,
+    tcp_pair, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, setup, tells_both_halves_closed};
@@ -106,6 +106,7 @@ fn an_edge_is_reported_if_the_source_is_ready_already(backend: Backend) {
     let (poll, mut events) = setup(backend);
     let (stream, mut peer) = tcp_pair();
     peer.write_all(b"x").unwrap();
+    until_readable(&stream);
     let source = IoSource::new(stream);
     poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
         .unwrap();
@@ -224,6 +225,7 @@ fn a_oneshot_that_was_drained_stays_silent(backend: Backend) {
         assert_eq!(drain(&source), 1);
         source.rearm(BOTH);
         peer.write_all(b"x").unwrap();
+        until_readable(source.get_ref());
         expect_silence(&poll, &mut events);
         assert_eq!(drain(&source), 1);
         // Armed again there is nothing to tell, until there is.
@@ -243,6 +245,7 @@ fn a_oneshot_of_one_direction_silences_the_other(backend: Backend) {
         poll.register(&source, Token(1), BOTH, opts).unwrap();
         expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
         peer.write_all(b"x").unwrap();
+        until_readable(source.get_ref());
         expect_silence(&poll, &mut events);
         poll.reregister(&source, Token(1), BOTH, opts).unwrap();
         expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
@@ -304,6 +307,7 @@ fn reregister_reports_what_the_source_is_ready_for(backend: Backend) {
         let source = IoSource::new(stream);
         poll.register(&source, Token(1), BOTH, opts).unwrap();
         peer.write_all(b"x").unwrap();
+        until_readable(source.get_ref());
         expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
         for _ in 0..3 {
             poll.reregister(&source, Token(1), BOTH, opts).unwrap();

@@ -11,7 +11,7 @@ use selector::{
     Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
     Waker,
 };
-use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair};
+use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair, until_readable};
 
 use crate::setup;
 
@@ -42,6 +42,7 @@ fn ready(poll: &Poll, events: &mut Events, count: usize, opts: PollOpt) -> Vec<O
         .map(|at| {
             let (stream, mut peer) = tcp_pair();
             peer.write_all(b"x").unwrap();
+            until_readable(&stream);
             let source = IoSource::new(stream);
             poll.register(&source, Token(at), Ready::READABLE, opts)
                 .unwrap();

@@ -139,6 +139,12 @@ fn a_wake_costs_nothing_while_nobody_sleeps(backend: Backend) {
 }
 
 fn one_wake_is_sent_to_a_sleeper(backend: Backend) {
+    testkit::until("a wake comes to a sleeper", || wakes_sent(backend) > 0);
+}
+
+/// Wakes a poller a thousand times, which nearly always sleeps until the first; returns how many cost a
+/// system call.
+fn wakes_sent(backend: Backend) -> usize {
     let (poll, mut events) = setup(backend);
     let poll = Arc::new(poll);
     let wakers: Vec<_> = (0..10)
@@ -164,9 +170,10 @@ fn one_wake_is_sent_to_a_sleeper(backend: Backend) {
     let stats = poll.stats();
     // A waker that saw the poller asleep just before it got up sends one more in vain, and what it sends
     // is seen before it is counted or after.
-    assert!((1..=2).contains(&stats.wakes_sent), "{stats:?}");
-    let elided = 1_000 - stats.wakes_sent..=999;
+    assert!(stats.wakes_sent <= 2, "{stats:?}");
+    let elided = 1_000 - stats.wakes_sent..=1_000 - stats.wakes_sent.min(1);
     assert!(elided.contains(&stats.wakes_elided), "{stats:?}");
+    stats.wakes_sent
 }
 
 fn what_was_written_before_a_wake_is_visible(backend: Backend) {

@@ -208,9 +208,14 @@ impl Source {
                 let mut buffer = [0; 512];
                 while *pending > 0 {
                     let read = |mut stream: &TcpStream| stream.read(&mut buffer);
-                    *pending -= source
-                        .try_io(Ready::READABLE, read)
-                        .expect("what was written");
+                    match source.try_io(Ready::READABLE, read) {
+                        Ok(count) => *pending -= count,
+                        // On its way still.
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                            testkit::until_readable(source.get_sole());
+                        }
+                    }
                 }
                 let read = |mut stream: &TcpStream| stream.read(&mut buffer);
                 let error = source

@@ -1,0 +1,79 @@
+//! Waiting until something has arrived by what the system says, before any `Poll` is asked.
+//!
+//! What is done to one end of a connection has not always reached the other when the call returns:
+//! loopback may hand packets on later, and a child that has not executed its program yet holds
+//! duplicates of what is closed meanwhile.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
+
+use crate::until;
+
+/// How the system tells that the peer has closed its sending half.
+const READ_CLOSED: PollFlags = {
+    cfg_if::cfg_if! {
+        if #[cfg(any(
+            target_os = "linux",
+            target_os = "android",
+            target_os = "freebsd",
+            target_os = "illumos",
+        ))] {
+            PollFlags::RDHUP
+        } else {
+            PollFlags::IN
+        }
+    }
+};
+
+/// Waits until there is something to read, or to accept.
+#[track_caller]
+pub fn until_readable(source: &impl AsFd) {
+    until_any("there is something to read", source, PollFlags::IN);
+}
+
+/// Waits until the peer's end of data is there. Where the system does not tell it from data, there
+/// must be none before it.
+#[track_caller]
+pub fn until_read_closed(source: &impl AsFd) {
+    until_any("the end is there", source, READ_CLOSED);
+}
+
+/// Waits until the connection or the pipe is broken, or ended in both directions.
+#[track_caller]
+pub fn until_over(source: &impl AsFd) {
+    let over = PollFlags::HUP | PollFlags::ERR;
+    until_any("all is over", source, over);
+}
+
+#[track_caller]
+fn until_any(what: &str, source: &impl AsFd, flags: PollFlags) {
+    // Errors and hang-ups are told unasked, and some systems refuse to be asked for them.
+    let asked = flags & (PollFlags::IN | READ_CLOSED);
+    until(what, || {
+        let mut sources = [PollFd::new(source, asked)];
+        poll(&mut sources, Some(&Timespec::default())).expect("poll");
+        sources[0].revents().intersects(flags)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+
+    use super::*;
+    use crate::{drain, reset, tcp_pair};
+
+    #[test]
+    fn what_has_arrived_is_waited_for() {
+        let (one, other) = tcp_pair();
+        (&other).write_all(b"x").unwrap();
+        until_readable(&one);
+        assert_eq!(drain(&one), 1);
+        other.shutdown(Shutdown::Write).unwrap();
+        until_read_closed(&one);
+        assert!(one.peek(&mut [0]).is_ok_and(|count| count == 0));
+        reset(other);
+        until_over(&one);
+    }
+}
