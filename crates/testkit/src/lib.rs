@@ -1,9 +1,9 @@
 //! Helpers of the tests of readywire.
 //!
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
-//! are waited for under a deadline, waiting for what is on its way, tests in a process of their own, descriptors and system calls
-//! counted. Helpers panic at their caller's line and say what they saw. No test lives here, and no
-//! wait for the clock: silence is proved by a later event ([`Sentinel`]).
+//! are waited for under a deadline, waiting for what is on its way, tests in a process of their own,
+//! descriptors and system calls counted. Helpers panic at their caller's line and say what they saw.
+//! No test lives here, and no wait for the clock: silence is proved by a later event ([`Sentinel`]).
 
 mod arrival;
 mod backends;

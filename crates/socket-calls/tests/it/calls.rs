@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 
 use socket2::{Domain, SockRef, Socket, Type};
+use testkit::until_readable;
 
 fn listener(address: SocketAddr) -> (Socket, SocketAddr) {
     let listener = socket_calls::socket(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -21,6 +22,7 @@ fn an_accepted_socket_does_not_block_and_has_its_peers_address() {
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
 
         let client = TcpStream::connect(address).unwrap();
+        until_readable(&listener);
         let (mut server, peer) = socket_calls::accept(&listener).unwrap();
         assert_eq!(peer.as_socket(), Some(client.local_addr().unwrap()));
         let error = server.read(&mut [0]).unwrap_err();
@@ -32,6 +34,7 @@ fn an_accepted_socket_does_not_block_and_has_its_peers_address() {
 fn a_socket_accepted_to_block_waits_for_data() {
     let (listener, address) = listener((Ipv4Addr::LOCALHOST, 0).into());
     let client = TcpStream::connect(address).unwrap();
+    until_readable(&listener);
     let (server, _) = socket_calls::accept_blocking(&listener).unwrap();
     let task = testkit::spawn(move || {
         let mut buf = [0; 8];
@@ -100,6 +103,7 @@ fn no_buffers_move_an_empty_datagram_and_leave_out_all_of_another() {
     assert_eq!(sent, 0);
     assert_eq!(socket_calls::send(&socket, b"x").unwrap(), 1);
     for truncated in [false, false, true] {
+        until_readable(&*socket);
         let received = socket_calls::recv_from_vectored(&socket, &mut []).unwrap();
         assert_eq!((received.len, received.truncated), (0, truncated));
         assert_eq!(received.from.as_socket(), Some(own));
@@ -113,7 +117,9 @@ fn every_socket_is_closed_on_exec() {
 
     let (listener, address) = listener((Ipv4Addr::LOCALHOST, 0).into());
     let _clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+    until_readable(&listener);
     let (one, _) = socket_calls::accept(&listener).unwrap();
+    until_readable(&listener);
     let (other, _) = socket_calls::accept_blocking(&listener).unwrap();
     for socket in [listener, one, other] {
         assert!(testkit::is_close_on_exec(socket.as_raw_fd()));

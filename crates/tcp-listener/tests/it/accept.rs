@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream as StdStream};
 
 use selector::{Backend, PollOpt, Ready, Token};
 use tcp_listener::TcpListener;
+use testkit::until_readable;
 
 use crate::support::{LISTENER, listener, registered, wait};
 
@@ -156,6 +157,7 @@ fn accept_std_hands_out_a_stream_that_blocks() {
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 
     let mut client = StdStream::connect(address).unwrap();
+    until_readable(&listener);
     let (mut stream, peer) = listener.accept_std().unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
     let reader = testkit::spawn(move || {
@@ -177,6 +179,7 @@ fn addresses_of_both_families_are_whole() {
         let address = listener.local_addr().unwrap();
         assert_eq!(address.ip(), ip);
         let client = StdStream::connect(address).unwrap();
+        until_readable(&listener);
         let (stream, peer) = listener.accept().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         assert_eq!(stream.local_addr().unwrap(), address);

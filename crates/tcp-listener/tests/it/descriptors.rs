@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use selector::{Backend, PollOpt};
 use tcp_listener::TcpListener;
+use testkit::until_readable;
 
 use crate::support::{listener, registered, wait};
 
@@ -67,6 +68,7 @@ fn a_spare_descriptor_lets_peers_be_turned_away() {
         let (listener, address) = listener();
         let spare = File::open("/dev/null").unwrap();
         let mut client = StdStream::connect(address).unwrap();
+        until_readable(&listener);
         testkit::limit_descriptors(0);
         lacks_descriptors(listener.accept());
         drop(spare);
@@ -99,7 +101,9 @@ fn every_descriptor_is_closed_on_exec() {
     let (listener, address) = listener();
     let clone = listener.try_clone().unwrap();
     let _clients = [(); 2].map(|()| StdStream::connect(address).unwrap());
+    until_readable(&listener);
     let (stream, _) = listener.accept().unwrap();
+    until_readable(&listener);
     let (std, _) = listener.accept_std().unwrap();
     for fd in [
         listener.as_raw_fd(),

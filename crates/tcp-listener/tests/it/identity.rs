@@ -2,10 +2,12 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use selector::{Evented, Poll, PollOpt, Ready};
 use socket2::{Domain, Socket, Type};
 use tcp_listener::TcpListener;
+use testkit::until_readable;
 
 use crate::support::{LISTENER, listener};
 
@@ -28,6 +30,7 @@ fn an_address_of_nobody_is_refused() {
 fn a_port_is_free_again_while_old_connections_linger() {
     let (listener, address) = listener();
     let mut client = net::TcpStream::connect(address).unwrap();
+    until_readable(&listener);
     let (stream, _) = listener.accept().unwrap();
     // The side that closes first is the one that lingers.
     drop(stream);
@@ -35,8 +38,10 @@ fn a_port_is_free_again_while_old_connections_linger() {
     drop(client);
     drop(listener);
     // A child of another test may hold the listener until it executes its program; TIME_WAIT would
-    // take longer than the deadline.
+    // take a minute.
+    let closed = Instant::now();
     testkit::until("the port is free", || TcpListener::bind(&address).is_ok());
+    assert!(closed.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -62,6 +67,7 @@ fn a_listener_of_std_is_set_to_non_blocking() {
         let error = listener.accept().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         let _client = net::TcpStream::connect(address).unwrap();
+        until_readable(&listener);
         listener.accept().unwrap();
         assert!(format!("{listener:?}").contains(&address.port().to_string()));
         drop(listener);
