@@ -3,8 +3,9 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use selector::{Backend, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use selector::{Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
 use testkit::{DEADLINE, expect_silence, spawn, tcp_pair, until_readable};
 
 use crate::setup;
@@ -14,6 +15,7 @@ testkit::on_each_backend! {
     a_oneshot_on_both_directions_reaches_one_of_several_pollers,
     a_oneshot_that_was_reported_can_be_deregistered,
     levels_of_both_directions_take_turns_in_batches_of_one,
+    data_that_nobody_asked_about_hide_nothing_from_a_batch_of_one,
 }
 
 const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
@@ -111,6 +113,26 @@ fn levels_of_both_directions_take_turns_in_batches_of_one(backend: Backend) {
         seen[event.token().0] |= event.readiness();
     }
     assert_eq!(seen, [BOTH; 2]);
+}
+
+/// A filter may go off for data where the system cannot be asked for the end alone.
+fn data_that_nobody_asked_about_hide_nothing_from_a_batch_of_one(backend: Backend) {
+    let poll = Poll::with_backend(backend).unwrap();
+    let mut batch = Events::with_capacity(1);
+    let (deaf, _deaf_peer) = ready();
+    let (source, _peer) = ready();
+    for interest in [Ready::READ_CLOSED, Ready::empty()] {
+        poll.register(&deaf, Token(0), interest, PollOpt::LEVEL)
+            .unwrap();
+        poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+            .unwrap();
+        for _ in 0..3 {
+            assert_eq!(poll.poll(&mut batch, Some(Duration::ZERO)).unwrap(), 1);
+            assert_eq!(batch.get(0), Some(Event::new(Ready::WRITABLE, Token(1))));
+        }
+        poll.deregister(&deaf).unwrap();
+        poll.deregister(&source).unwrap();
+    }
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@ mod accept;
 mod identity;
 mod support;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
 mod budget;
 #[cfg(unix)]
 mod descriptors;

@@ -6,7 +6,7 @@ mod identity;
 mod options;
 mod support;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
 mod budget;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod many;

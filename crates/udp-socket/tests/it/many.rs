@@ -128,7 +128,7 @@ fn what_comes_before_an_error_is_counted_first() {
     let (lonely, _) = socket();
     lonely.connect(nobody()).unwrap();
     lonely.send(b"anybody?").unwrap();
-    wait(&lonely, Ready::ERROR);
+    wait(&lonely, Ready::READABLE);
     let mut buf = [0; 4];
     let received = lonely.recv_many(&mut [Incoming::new(&mut buf)]);
     fails(received, ErrorKind::ConnectionRefused);

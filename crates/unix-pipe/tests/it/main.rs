@@ -4,5 +4,5 @@
 mod child;
 mod pipe;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
 mod budget;

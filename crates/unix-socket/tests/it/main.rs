@@ -10,5 +10,5 @@ mod process;
 mod stream;
 mod support;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
 mod budget;

@@ -323,8 +323,16 @@ impl Driver for Kqueue {
         scratch: &mut Scratch,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
+        let start = events.len();
         kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, timeout)?;
         self.harvest(scratch, events);
+        // What came to nothing, a wake that was left behind for one, may have taken the room of an
+        // event; it has fallen silent by now.
+        while events.len() == start && scratch.kevents.len() == room {
+            let now = Some(Duration::ZERO);
+            kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, now)?;
+            self.harvest(scratch, events);
+        }
         Ok(())
     }
 

@@ -602,11 +602,11 @@ mod descriptors {
         })
     }
 
-    /// `epoll_ctl` refuses what cannot be waited for, also under libkqueue; elsewhere it is ready
-    /// at any time.
+    /// `epoll_ctl` refuses what cannot be waited for; elsewhere it is ready at any time, also under
+    /// libkqueue.
     fn a_file_is_refused_or_always_ready(backend: Backend) {
         let (poll, mut events) = setup(backend);
-        let refused = backend == Backend::Epoll || cfg!(readywire_libkqueue);
+        let refused = backend == Backend::Epoll;
         let program = std::env::current_exe().unwrap();
         let file = IoSource::new(File::open(program).unwrap());
         let result = poll.register(&file, Token(1), Ready::READABLE, PollOpt::LEVEL);
