@@ -12,8 +12,8 @@
 //!   it is begun at once.
 //!
 //! A packet says that a socket was ready when it was put into the port, which may be long ago. So
-//! the socket is looked at anew, unless the flight was begun by the same wait, and nobody has drained the
-//! source since.
+//! the socket is looked at anew, unless the flight was begun by the same wait, and nobody has drained
+//! the source since.
 
 use std::ffi::c_void;
 use std::io;
@@ -54,6 +54,9 @@ pub(crate) struct AfdDriver {
     waits: AtomicUsize,
     /// How many packets are still to come.
     aloft: AtomicUsize,
+    /// The system has no memory for another flight, so a test says.
+    #[cfg(test)]
+    pub(super) exhausted: std::sync::atomic::AtomicBool,
 }
 
 /// The handles for flights, each kept by the sockets that use it.
@@ -183,6 +186,10 @@ impl AfdDriver {
         if flags == 0 || state.ended {
             return Ok(());
         }
+        #[cfg(test)]
+        if self.exhausted.load(Ordering::SeqCst) {
+            return Err(windows_sys::Win32::Foundation::STATUS_INSUFFICIENT_RESOURCES);
+        }
         let operation = state.spare.take().unwrap_or_else(|| {
             Arc::new(Operation {
                 watch: Arc::downgrade(watch),
@@ -260,6 +267,14 @@ impl AfdDriver {
         }
     }
 
+    /// Leaves a flight that could not begin to the next wait, which tells if it fails again. Those who wait
+    /// already have taken over what was due: one of them has to come anew.
+    fn put_off(&self, watch: &Arc<Watch>) {
+        self.postpone(watch);
+        // It only comes later should this fail as well.
+        let _delayed = self.wake().is_err();
+    }
+
     /// Turns the packet of an operation into an event, if it still means something and there is
     /// something to report. Puts the registration into `due` if its next flight is for the next
     /// wait.
@@ -328,7 +343,7 @@ impl AfdDriver {
         drop(shared);
         for watch in due.drain(..) {
             if self.resume(&watch, None).is_err() {
-                self.postpone(&watch);
+                self.put_off(&watch);
             }
         }
     }
@@ -365,6 +380,11 @@ impl AfdDriver {
             .iter()
             .filter(|device| device.strong_count() > 0)
             .count()
+    }
+
+    /// How many threads wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.due().waiting
     }
 
     /// Takes what is in the port, as the last wait would that began.
@@ -409,6 +429,8 @@ impl Driver for AfdDriver {
             due: Mutex::default(),
             waits: AtomicUsize::new(0),
             aloft: AtomicUsize::new(0),
+            #[cfg(test)]
+            exhausted: std::sync::atomic::AtomicBool::new(false),
         })
     }
 
@@ -484,7 +506,8 @@ impl Driver for AfdDriver {
             return false;
         }
         if let Some(flight) = &mut state.flight {
-            // Its packet may be in the port already, from before the source was drained.
+            // Also where the trigger stays as it is: the packet may be in the port already, from before
+            // the source was drained.
             flight.wait = None;
         }
         if !state.trigger.rearm(direction) {
@@ -493,9 +516,7 @@ impl Driver for AfdDriver {
         let renewed = self.renew(&watch, &mut state);
         drop(state);
         if renewed.is_err() {
-            // Some wait tries again, and tells if that fails too.
-            self.postpone(&watch);
-            let _delayed = self.wake().is_err();
+            self.put_off(&watch);
         }
         true
     }
@@ -522,6 +543,7 @@ impl Driver for AfdDriver {
         } else {
             Some(Duration::ZERO)
         };
+        let put_off = failed.is_err();
         let result = loop {
             let taken = match self.take(events, room, scratch, wait, timeout) {
                 Ok(taken) => taken,
@@ -536,7 +558,14 @@ impl Driver for AfdDriver {
             timeout = Some(Duration::ZERO);
         };
         self.leave(&mut scratch.due);
-        if events.len() > start { Ok(()) } else { result }
+        if events.len() == start {
+            return result;
+        }
+        if put_off {
+            // This one has something else to tell: who waits has to come anew for it.
+            let _delayed = self.wake().is_err();
+        }
+        Ok(())
     }
 
     fn wake(&self) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::windows::io::{AsRawSocket, RawSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -219,6 +220,38 @@ fn what_was_drained_during_a_wait_is_not_reported_by_it_and_stays_armed() {
 
     other.write_all(b"x").unwrap();
     until("the byte after", || fixture.wait(8).len() == 1);
+}
+
+#[test]
+fn a_level_that_cannot_be_begun_again_is_tried_by_those_who_wait() {
+    let fixture = Fixture::new(1);
+    let (one, mut other, key) = fixture.socket(0);
+    let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
+    let driver = &fixture.driver;
+    driver
+        .reregister(one.as_raw_socket(), key, interest, opts)
+        .unwrap();
+    let served = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let (mut events, mut scratch) = (Vec::new(), Scratch::default());
+                until("an event", || {
+                    // Who comes too early is told that the system is short of memory.
+                    let _short = driver
+                        .wait(&mut events, 1, &mut scratch, Some(testkit::DEADLINE))
+                        .is_err();
+                    !events.is_empty()
+                });
+                served.fetch_add(1, Ordering::SeqCst);
+                driver.exhausted.store(false, Ordering::SeqCst);
+            });
+        }
+        until("both wait", || driver.waiting() == 2);
+        driver.exhausted.store(true, Ordering::SeqCst);
+        other.write_all(b"x").unwrap();
+    });
+    assert_eq!(served.into_inner(), 2);
 }
 
 #[test]
