@@ -60,6 +60,10 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// NetBSD before 10 refuses to watch a pipe that nobody reads (`BrokenPipe`). On Apple's systems the
 /// poll(2) backend takes a half-close for a hang-up.
 ///
+/// On the poll(2) backend an edge on a FIFO is silent once its last writer has closed, until it is
+/// registered again: there is no `WouldBlock` then that would arm it for the next writer. Who expects
+/// further writers opens it for reading and writing, or uses a level.
+///
 /// On Windows a `Poll` has no descriptor, and sources are sockets alone. Of a connection whose
 /// halves are both closed AFD tells what it tells of a half-close: that reading has ended.
 ///

@@ -29,6 +29,8 @@ pub(crate) struct PollDriver {
     /// Whether a thread is the leader.
     led: Mutex<bool>,
     leader_left: Condvar,
+    /// The leader no longer sleeps on its copy.
+    awoken: Condvar,
 }
 
 /// What is watched; `watches` and `pollfds` run side by side.
@@ -41,6 +43,8 @@ struct List {
     first: usize,
     /// The leader sleeps on a copy of this list.
     copied: bool,
+    /// How often a leader has taken a copy.
+    copies: u32,
 }
 
 struct Watch {
@@ -49,8 +53,8 @@ struct Watch {
     file: File,
     key: Key,
     trigger: Trigger,
-    /// How often an operation has said that it would block.
-    blocked: u32,
+    /// How often it was said to be drained.
+    drained: u32,
 }
 
 /// The device and the number of a file, by which two files are told apart.
@@ -70,7 +74,7 @@ fn file(fd: RawFd) -> io::Result<File> {
 #[derive(Default)]
 pub(super) struct Copied {
     pollfds: Vec<libc::pollfd>,
-    /// Whose they are, and how often an operation there had said that it would block.
+    /// Whose they are, and how often those had been said to be drained.
     watches: Vec<(Key, u32)>,
 }
 
@@ -81,7 +85,7 @@ impl Watch {
             file,
             key,
             trigger: Trigger::new(interest, opts),
-            blocked: 0,
+            drained: 0,
         }
     }
 
@@ -104,7 +108,7 @@ impl Watch {
 
     /// Arms `direction` anew; tells whether that changed anything.
     fn rearm(&mut self, direction: Ready) -> bool {
-        self.blocked = self.blocked.wrapping_add(1);
+        self.drained = self.drained.wrapping_add(1);
         self.trigger.rearm(direction)
     }
 
@@ -173,7 +177,7 @@ impl List {
         scratch.watches.clear();
         scratch
             .watches
-            .extend(self.watches.iter().map(|watch| (watch.key, watch.blocked)));
+            .extend(self.watches.iter().map(|watch| (watch.key, watch.drained)));
     }
 
     /// Turns what the system reported on a copy into events.
@@ -193,7 +197,7 @@ impl List {
                 self.first = at;
                 return;
             }
-            let (key, blocked) = scratch.watches[at];
+            let (key, drained) = scratch.watches[at];
             if pollfd.revents & libc::POLLNVAL != 0 {
                 // Closed without being deregistered, as only a borrowed descriptor can be.
                 if self.update(pollfd.fd, key, |_| ()).is_some() {
@@ -202,9 +206,9 @@ impl List {
                 continue;
             }
             let ready = self.update(pollfd.fd, key, |watch| {
-                // Drained since, perhaps, after it was reported here: an edge that is taken for seen now
-                // would be lost.
-                let stale = watch.blocked != blocked;
+                // What was reported may have been drained since: an edge or a oneshot would be spent
+                // on it, and what comes next be lost.
+                let stale = watch.drained != drained;
                 watch.report(if stale { watch.look() } else { pollfd.revents })
             });
             if let Some(ready) = ready.filter(|ready| !ready.is_empty()) {
@@ -224,6 +228,21 @@ impl PollDriver {
         let copied = list.copied;
         drop(list);
         if copied { self.wake() } else { Ok(()) }
+    }
+
+    /// Makes the leader let go of what was removed, and waits until it has: as long as it sleeps, the
+    /// system keeps every file of its copy open, closed or not.
+    fn removed(&self, list: MutexGuard<'_, List>) -> io::Result<()> {
+        if !list.copied {
+            return Ok(());
+        }
+        // A wake takes no lock.
+        self.wake()?;
+        let copies = list.copies;
+        let asleep = |list: &mut List| list.copied && list.copies == copies;
+        let list = self.awoken.wait_while(list, asleep);
+        drop(list.unwrap_or_else(|e| e.into_inner()));
+        Ok(())
     }
 
     /// Waits until this thread is the leader; nothing if the time ran out before.
@@ -269,6 +288,7 @@ impl Driver for PollDriver {
             list: Mutex::default(),
             led: Mutex::new(false),
             leader_left: Condvar::new(),
+            awoken: Condvar::new(),
         })
     }
 
@@ -304,12 +324,11 @@ impl Driver for PollDriver {
         if !list.remove(fd) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.changed(list)
+        self.removed(list)
     }
 
     fn forget(&self, fd: RawFd, key: Key) {
-        // The leader must let go of the descriptor before it is closed; should the handle fail,
-        // the leader only hears of it later.
+        // Should the handle fail, the leader only hears of it later.
         let _late = self.deregister(fd, key).is_err();
     }
 
@@ -353,11 +372,13 @@ impl Driver for PollDriver {
 
         let mut list = self.list();
         list.copied = true;
+        list.copies = list.copies.wrapping_add(1);
         list.copy_to(scratch, Some(self.wake.as_fd()));
         drop(list);
         let result = poll(&mut scratch.pollfds, timeout);
         let mut list = self.list();
         list.copied = false;
+        self.awoken.notify_all();
         if scratch.pollfds.last().is_some_and(|wake| wake.revents != 0) {
             // Whoever set the handle did so after its change, which is seen from here on.
             self.wake.clear();

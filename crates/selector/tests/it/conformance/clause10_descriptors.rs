@@ -1,10 +1,14 @@
 //! No descriptor is leaked, to another program or by a constructor that fails.
 
+use std::io::{ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::sync::Arc;
 
-use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
-use testkit::{descriptors, in_child, is_close_on_exec, limit_descriptors, tcp_pair};
+use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use testkit::{
+    collect, descriptors, in_child, is_close_on_exec, limit_descriptors, pipe, spawn, tcp_pair,
+};
 
 use crate::setup;
 
@@ -12,6 +16,7 @@ testkit::on_each_backend! {
     a_polls_descriptors_are_closed_on_exec,
     a_poll_closes_what_it_opened,
     no_descriptor_is_lost_when_none_is_left,
+    what_is_closed_is_closed_while_another_thread_sleeps,
 }
 
 fn a_polls_descriptors_are_closed_on_exec(backend: Backend) {
@@ -45,6 +50,35 @@ fn a_poll_closes_what_it_opened(backend: Backend) {
             drop(poll);
         }
         assert_eq!(descriptors(), before);
+    });
+}
+
+/// Whoever listens again on the same address, or reads the other end, depends on it.
+fn what_is_closed_is_closed_while_another_thread_sleeps(backend: Backend) {
+    const STOP: Token = Token(2);
+    in_child(|| {
+        let (poll, mut events) = setup(backend);
+        let poll = Arc::new(poll);
+        let stop = Waker::new(&poll, STOP).unwrap();
+        let poller = spawn({
+            let poll = Arc::clone(&poll);
+            move || while collect(&poll, &mut events)[0].token() != STOP {}
+        });
+        for round in 0..200 {
+            let (reader, mut writer) = pipe();
+            let source = IoSource::new_sole(reader);
+            poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+                .unwrap();
+            poller.wait_until_asleep();
+            if round % 2 == 0 {
+                poll.deregister(&source).unwrap();
+            }
+            drop(source);
+            let error = writer.write(b"x").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "round {round}");
+        }
+        stop.wake().unwrap();
+        poller.join();
     });
 }
 
