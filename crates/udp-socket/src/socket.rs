@@ -427,9 +427,12 @@ impl UdpSocket {
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let taken = sockopt::take_error(self.socket())?;
-        if taken.is_some() {
-            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
-        }
+        // Should a clone have taken it, the next one is news all the same.
+        self.io.rearm(if taken.is_some() {
+            Ready::READABLE | Ready::WRITABLE
+        } else {
+            Ready::ERROR
+        });
         Ok(taken)
     }
 

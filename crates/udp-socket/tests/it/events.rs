@@ -114,3 +114,33 @@ fn a_clone_is_a_source_of_its_own(backend: Backend) {
     testkit::expect_silence(&poll, &mut events);
     assert_eq!(clone.recv(&mut [0; 4]).unwrap(), 1);
 }
+
+#[cfg(unix)]
+mod errors {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::support::shown_refusal;
+
+    testkit::on_each_backend! { each_is_reported_whoever_took_the_one_before }
+
+    fn each_is_reported_whoever_took_the_one_before(backend: Backend) {
+        // kqueue shows an error to who reads, and to nobody else.
+        let interest = match backend {
+            Backend::Kqueue => Ready::READABLE,
+            _ => Ready::empty(),
+        };
+        let (poll, mut events) = poll_on(backend);
+        let (socket, _) = socket();
+        let clone = socket.try_clone().unwrap();
+        socket.connect(nobody()).unwrap();
+        poll.register(&socket, SOCKET, interest, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..3 {
+            socket.send(b"anybody?").unwrap();
+            testkit::expect_readiness(&poll, &mut events, SOCKET, shown_refusal());
+            fails(clone.recv(&mut [0; 4]), ErrorKind::ConnectionRefused);
+            assert!(socket.take_error().unwrap().is_none());
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod identity;
 mod options;
 mod support;
 
-#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+#[cfg(target_os = "linux")]
 mod budget;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod many;

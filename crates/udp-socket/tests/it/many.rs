@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use selector::{Backend, Events, Poll, PollOpt, Ready};
 use udp_socket::{Incoming, MAX_DATAGRAMS, Outgoing, UdpSocket};
 
-use crate::support::{SOCKET, fails, nobody, pair, socket, wait};
+use crate::support::{SOCKET, fails, nobody, pair, shown_refusal, socket, wait};
 
 testkit::on_each_backend! { a_batch_that_would_block_arms_the_edge_anew }
 
@@ -128,7 +128,7 @@ fn what_comes_before_an_error_is_counted_first() {
     let (lonely, _) = socket();
     lonely.connect(nobody()).unwrap();
     lonely.send(b"anybody?").unwrap();
-    wait(&lonely, Ready::READABLE);
+    wait(&lonely, shown_refusal());
     let mut buf = [0; 4];
     let received = lonely.recv_many(&mut [Incoming::new(&mut buf)]);
     fails(received, ErrorKind::ConnectionRefused);

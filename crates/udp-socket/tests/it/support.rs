@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
 use std::sync::OnceLock;
 
-use selector::{Events, Poll, PollOpt, Ready, Token};
+use selector::{Backend, Events, Poll, PollOpt, Ready, Token};
 use udp_socket::UdpSocket;
 
 /// The token of the socket under test.
@@ -51,6 +51,16 @@ pub(crate) fn nobody() -> SocketAddr {
         socket
     });
     socket.local_addr().expect("the socket's address")
+}
+
+/// How a refusal shows: kqueue tells of an error that has ended nothing as plain readiness.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn shown_refusal() -> Ready {
+    match Poll::new().expect("a poll").backend() {
+        Backend::Kqueue => Ready::READABLE,
+        _ => Ready::ERROR,
+    }
 }
 
 /// Waits until `socket`, which is not registered, has shown this readiness.
