@@ -20,6 +20,18 @@ pub(crate) enum Probe {
     Over,
 }
 
+impl Probe {
+    /// What it means that the end was received: the attempt may have succeeded, and the peer have closed,
+    /// since the socket was asked for its peer.
+    pub(crate) fn of_end(stream: &TcpStream) -> Probe {
+        if stream.peer_addr().is_ok() {
+            Probe::Connected
+        } else {
+            Probe::Over
+        }
+    }
+}
+
 /// What is remembered of an attempt, by all streams of its socket together.
 pub(crate) struct Attempt {
     /// Once true it stays so.

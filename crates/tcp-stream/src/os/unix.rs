@@ -31,15 +31,13 @@ pub(crate) fn probe(stream: &net::TcpStream, _taken: bool) -> io::Result<Probe> 
     receive(stream)
 }
 
-/// Asks on of a socket that had no peer.
+/// Asks a socket that had no peer a moment ago.
 ///
 /// Unlike SO_ERROR, receiving tells an attempt on its way from one that ended, and leaves alone the
 /// errors that the attempt may get over, such as a host that was unreachable for a moment.
 pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
     match stream.peek(&mut [0]) {
-        // Whoever has a peer now was connected, and sent the end, since it was asked for its peer.
-        Ok(0) if stream.peer_addr().is_ok() => Ok(Probe::Connected),
-        Ok(0) => Ok(Probe::Over),
+        Ok(0) => Ok(Probe::of_end(stream)),
         Ok(_) => Ok(Probe::Connected),
         Err(error) => match error.raw_os_error() {
             _ if error.kind() == io::ErrorKind::WouldBlock => Ok(Probe::InProgress),

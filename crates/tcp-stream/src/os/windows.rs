@@ -47,9 +47,7 @@ pub(crate) fn probe(stream: &net::TcpStream, taken: bool) -> io::Result<Probe> {
 /// tells.
 pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
     match stream.peek(&mut [0]) {
-        // Whoever has a peer now was connected, and sent the end, since it was asked for its peer.
-        Ok(0) if stream.peer_addr().is_ok() => Ok(Probe::Connected),
-        Ok(0) => Ok(Probe::Over),
+        Ok(0) => Ok(Probe::of_end(stream)),
         Ok(_) => Ok(Probe::Connected),
         Err(error) => match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotConnected | io::ErrorKind::WouldBlock, _) => Ok(Probe::InProgress),

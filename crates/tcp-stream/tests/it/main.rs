@@ -7,7 +7,7 @@ mod options;
 mod support;
 mod transfer;
 
-#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+#[cfg(target_os = "linux")]
 mod budget;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod fast_open;
