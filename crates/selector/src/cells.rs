@@ -29,8 +29,8 @@ type Block = [Cell; BLOCK as usize];
 pub(crate) struct Cell {
     word: AtomicU64,
     token: AtomicUsize,
-    /// How often wakers asked for it, and how often of that a poll has come across: for statistics
-    /// alone. Wakers write the one and polls the other, so that neither takes a locked instruction.
+    /// How often wakers asked for it, and how often of that was counted: for statistics alone. Wakers
+    /// write the one and who counts the other, so that neither takes a locked instruction.
     requests: AtomicU32,
     requests_seen: AtomicU32,
     /// The cell that was pushed before it, plus one.
@@ -237,7 +237,7 @@ impl Cell {
         let requests = self.requests.load(Ordering::Relaxed);
         let seen = self.requests_seen.load(Ordering::Relaxed);
         self.requests_seen.store(requests, Ordering::Relaxed);
-        // Less than was seen is what remains where two threads wrote one number.
+        // Negative after two clones of a waker overwrote each other's count.
         let since = requests.wrapping_sub(seen) as i32;
         usize::try_from(since).unwrap_or(0)
     }
@@ -356,6 +356,24 @@ impl Cells {
                 Some((number, token, meta))
             })
         })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wakes_that_nobody_saw_are_not_the_next_wakers() {
+        let cells = Cells::default();
+        let old = cells.give_to_waker(Token(1));
+        old.cell().wake();
+        old.cell().end();
+        cells.take_back(&old);
+        let new = cells.give_to_waker(Token(2));
+        assert_eq!(new.number(), old.number());
+        new.cell().wake();
+        assert_eq!(new.cell().take(Index::of_cell(0)).wakes, 1);
     }
 }
 

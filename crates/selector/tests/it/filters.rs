@@ -15,7 +15,7 @@ testkit::on_each_backend! {
     a_oneshot_on_both_directions_reaches_one_of_several_pollers,
     a_oneshot_that_was_reported_can_be_deregistered,
     levels_of_both_directions_take_turns_in_batches_of_one,
-    data_that_nobody_asked_about_hide_nothing_from_a_batch_of_one,
+    data_that_nobody_asked_about_hides_nothing_from_a_batch_of_one,
 }
 
 const BOTH: Ready = Ready::READABLE.union(Ready::WRITABLE);
@@ -116,7 +116,7 @@ fn levels_of_both_directions_take_turns_in_batches_of_one(backend: Backend) {
 }
 
 /// A filter may go off for data where the system cannot be asked for the end alone.
-fn data_that_nobody_asked_about_hide_nothing_from_a_batch_of_one(backend: Backend) {
+fn data_that_nobody_asked_about_hides_nothing_from_a_batch_of_one(backend: Backend) {
     let poll = Poll::with_backend(backend).unwrap();
     let mut batch = Events::with_capacity(1);
     let (deaf, _deaf_peer) = ready();

@@ -326,8 +326,8 @@ impl Driver for Kqueue {
         let start = events.len();
         kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, timeout)?;
         self.harvest(scratch, events);
-        // What came to nothing, a wake that was left behind for one, may have taken the room of an
-        // event; it has fallen silent by now.
+        // A wake that was left behind, or data that nobody asked about, may have taken the room of an
+        // event. Either has fallen silent by now; it costs a call where a wake fills a batch of one.
         while events.len() == start && scratch.kevents.len() == room {
             let now = Some(Duration::ZERO);
             kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, now)?;

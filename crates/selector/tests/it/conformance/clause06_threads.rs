@@ -244,9 +244,8 @@ fn an_exclusive_source_wakes_one_of_two_polls(backend: Backend) {
     if backend == Backend::Epoll {
         for opts in [PollOpt::EXCLUSIVE, PollOpt::EXCLUSIVE | PollOpt::EDGE] {
             // One that is on its way to sleep finds the source ready as well.
-            testkit::until(&format!("one of two sleepers wakes, {opts:?}"), || {
-                count_woken(backend, opts) == 1
-            });
+            let once = (0..100).any(|_| count_woken(backend, opts) == 1);
+            assert!(once, "{opts:?} woke both of two a hundred times");
         }
     }
 }

@@ -142,8 +142,8 @@ fn one_wake_is_sent_to_a_sleeper(backend: Backend) {
     testkit::until("a wake comes to a sleeper", || wakes_sent(backend) > 0);
 }
 
-/// Wakes a poller a thousand times, which nearly always sleeps until the first; returns how many cost a
-/// system call.
+/// Wakes a poller a thousand times, which nearly always sleeps until the first; returns how many of
+/// them cost a system call.
 fn wakes_sent(backend: Backend) -> usize {
     let (poll, mut events) = setup(backend);
     let poll = Arc::new(poll);
@@ -168,8 +168,8 @@ fn wakes_sent(backend: Backend) -> usize {
         left || !events.is_empty()
     );
     let stats = poll.stats();
-    // A waker that saw the poller asleep just before it got up sends one more in vain, and what it sends
-    // is seen before it is counted or after.
+    // A waker may see the poller asleep just before it gets up, and send one more, in vain. A wake may
+    // be seen before or after it is counted as sent.
     assert!(stats.wakes_sent <= 2, "{stats:?}");
     let elided = 1_000 - stats.wakes_sent..=1_000 - stats.wakes_sent.min(1);
     assert!(elided.contains(&stats.wakes_elided), "{stats:?}");
