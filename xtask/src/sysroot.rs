@@ -135,7 +135,8 @@ impl Sysroot {
 
     /// Copies the libraries into the cache, where they appear all at once or not at all.
     fn keep(&self, sh: &Shell, target: &str, built: &Path, extension: &str) -> Result<()> {
-        let partial = self.target_dir(&format!("{target}.{}", std::process::id()));
+        let kept = self.target_dir(target);
+        let partial = workspace::partial(sh, &kept)?;
         let lib = sh.create_dir(partial.join("lib"))?;
         let mut copied = 0;
         for file in sh.read_dir(built)? {
@@ -153,14 +154,7 @@ impl Sysroot {
             "no .{extension} was built in {}",
             built.display()
         );
-        let kept = self.target_dir(target);
-        match std::fs::rename(&partial, &kept) {
-            // Another run was faster.
-            Err(_) if kept.is_dir() => Ok(sh.remove_path(&partial)?),
-            renamed => {
-                renamed.with_context(|| format!("cannot keep the standard library for {target}"))
-            }
-        }
+        workspace::keep(sh, &partial, &kept)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where things are: the checkout, what is built from it, and what outlives it.
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::{env, fs, process};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -75,4 +75,21 @@ pub(crate) fn cache_dir() -> Result<PathBuf> {
             .join(".cache"),
     };
     Ok(caches.join("readywire"))
+}
+
+/// Where to make what [`keep`] puts in the cache as `kept`: a folder of this process's own, and empty.
+pub(crate) fn partial(sh: &Shell, kept: &Path) -> Result<PathBuf> {
+    let mut name = kept.file_name().context("a folder has a name")?.to_owned();
+    name.push(format!(".{}", process::id()));
+    let partial = kept.with_file_name(name);
+    sh.remove_path(&partial)?;
+    Ok(sh.create_dir(partial)?)
+}
+
+/// Puts a folder in the cache, where it appears as a whole, or not at all if another run was faster.
+pub(crate) fn keep(sh: &Shell, partial: &Path, kept: &Path) -> Result<()> {
+    match fs::rename(partial, kept) {
+        Err(_) if kept.is_dir() => Ok(sh.remove_path(partial)?),
+        renamed => renamed.with_context(|| format!("cannot keep {}", kept.display())),
+    }
 }

@@ -1,30 +1,26 @@
 //! Wine's prefix: the folder that stands for a Windows machine.
 
 use std::path::{Path, PathBuf};
-use std::{fs, process};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{debian, workspace};
 
 /// Debian keeps it out of the `PATH`.
 pub(crate) const WINE: &str = "/usr/lib/wine/wine64";
+const SERVER: &str = "/usr/lib/wine/wineserver64";
 
 /// Sets up the prefix where the cache lacks it.
 pub(crate) fn ensure(sh: &Shell) -> Result<PathBuf> {
     let version = debian::version(sh, "wine64")?;
-    let prefix = workspace::cache_dir()?.join(format!("wine-{version}"));
+    let prefix = workspace::cache_dir()?.join(format!("wine-prefix-{version}"));
     if sh.path_exists(&prefix) {
         return Ok(prefix);
     }
-    // It appears as a whole, or not at all where another run was faster.
-    let partial = prefix.with_extension(process::id().to_string());
+    let partial = workspace::partial(sh, &prefix)?;
     make(sh, &partial)?;
-    match fs::rename(&partial, &prefix) {
-        Err(_) if sh.path_exists(&prefix) => sh.remove_path(&partial)?,
-        renamed => renamed.with_context(|| format!("cannot keep {}", prefix.display()))?,
-    }
+    workspace::keep(sh, &partial, &prefix)?;
     Ok(prefix)
 }
 
@@ -34,6 +30,10 @@ fn make(sh: &Shell, prefix: &Path) -> Result<()> {
         .env("WINEPREFIX", prefix)
         .env("WINEDEBUG", "-all")
         .env("DISPLAY", "")
+        .run()?;
+    // It writes the registry as it ends.
+    cmd!(sh, "{SERVER} --wait")
+        .env("WINEPREFIX", prefix)
         .run()?;
     add_random_source(
         sh,
