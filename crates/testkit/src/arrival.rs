@@ -9,21 +9,23 @@ use rustix::fd::AsFd;
 
 use crate::until;
 
-/// How the system tells that the peer has closed its sending half.
-const READ_CLOSED: PollFlags = {
-    cfg_if::cfg_if! {
-        if #[cfg(any(
-            target_os = "linux",
-            target_os = "android",
-            target_os = "freebsd",
-            target_os = "illumos",
-        ))] {
-            PollFlags::RDHUP
-        } else {
-            PollFlags::IN
-        }
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "illumos",
+    ))] {
+        /// How the system tells that the peer has closed its sending half.
+        const READ_CLOSED: PollFlags = PollFlags::RDHUP;
+    } else {
+        /// That the peer has closed its sending half is told as data is, or as a hang-up.
+        const READ_CLOSED: PollFlags = PollFlags::IN.union(PollFlags::HUP);
     }
-};
+}
+
+/// Whether [`until_read_closed`] can tell the end of a stream from data before it.
+pub const END_IS_TOLD_BEHIND_DATA: bool = !READ_CLOSED.intersects(PollFlags::IN);
 
 /// Waits until there is something to read, or to accept.
 #[track_caller]
@@ -31,8 +33,8 @@ pub fn until_readable(source: &impl AsFd) {
     until_any("there is something to read", source, PollFlags::IN);
 }
 
-/// Waits until the peer's end of data is there. Where the system does not tell it from data, there
-/// must be none before it.
+/// Waits until the peer's end of data is there, before which there must be none unless
+/// [`END_IS_TOLD_BEHIND_DATA`].
 #[track_caller]
 pub fn until_read_closed(source: &impl AsFd) {
     until_any("the end is there", source, READ_CLOSED);
@@ -48,7 +50,7 @@ pub fn until_over(source: &impl AsFd) {
 #[track_caller]
 fn until_any(what: &str, source: &impl AsFd, flags: PollFlags) {
     // Errors and hang-ups are told unasked, and some systems refuse to be asked for them.
-    let asked = flags & (PollFlags::IN | READ_CLOSED);
+    let asked = flags - (PollFlags::ERR | PollFlags::HUP);
     until(what, || {
         let mut sources = [PollFd::new(source, asked)];
         poll(&mut sources, Some(&Timespec::default())).expect("poll");

@@ -17,7 +17,7 @@ mod tasks;
 mod unix;
 mod wait;
 
-pub use crate::arrival::{until_over, until_read_closed, until_readable};
+pub use crate::arrival::{END_IS_TOLD_BEHIND_DATA, until_over, until_read_closed, until_readable};
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::budget::{expect_calls, measure};
@@ -25,7 +25,7 @@ pub use crate::random::Random;
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
 };
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sockets::{Reservation, reserve};
 pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};

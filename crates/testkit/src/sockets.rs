@@ -56,7 +56,7 @@ pub fn refused_address() -> SocketAddr {
 
 /// An address of loopback that is kept for servers, one at a time. Connections are refused while
 /// there is none.
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 #[derive(Debug)]
 pub struct Reservation {
     /// Where to listen.
@@ -64,9 +64,9 @@ pub struct Reservation {
     _bound: Socket,
 }
 
-/// Reserves an address. Servers that set SO_REUSEADDR, as nearly all do on a Unix, can listen there;
-/// nobody who lets the system choose is given it.
-#[cfg(unix)]
+/// Reserves an address. Servers that set SO_REUSEADDR can listen there; nobody who lets the system
+/// choose is given it. Only Linux lets two sockets have an address in turn.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 #[track_caller]
 pub fn reserve() -> Reservation {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
@@ -200,7 +200,7 @@ mod tests {
         refuses(refused_address());
     }
 
-    #[cfg(unix)]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     #[test]
     fn a_reserved_address_refuses_before_and_after_a_server() {
         let reserved = reserve();

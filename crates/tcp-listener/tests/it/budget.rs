@@ -2,11 +2,11 @@
 
 use std::net::TcpStream as StdStream;
 
-use selector::{PollOpt, Ready};
+use selector::{Backend, PollOpt, Ready};
 use tcp_listener::TcpListener;
-use testkit::{measure, until_readable};
+use testkit::measure;
 
-use crate::support::LISTENER;
+use crate::support::{LISTENER, registered, wait};
 
 const BUDGET: &[(&str, usize)] = &[
     ("bind", 4),
@@ -29,17 +29,18 @@ fn operations_cost_the_system_calls_they_may() {
         let listener = measure("bind", || TcpListener::bind(&any)).unwrap();
         let address = measure("local_addr", || listener.local_addr()).unwrap();
         let _clients = [(); 2].map(|()| StdStream::connect(address).unwrap());
-        until_readable(&listener);
+        // Without lending its descriptor to anybody, for what is measured below.
+        let (poll, mut events) = registered(Backend::available()[0], &listener, PollOpt::LEVEL);
+        wait(&poll, &mut events);
         let (stream, _) = measure("accept", || listener.accept()).unwrap();
-        until_readable(&listener);
+        wait(&poll, &mut events);
         let _std = measure("accept_std", || listener.accept_std()).unwrap();
+        poll.deregister(&listener).unwrap();
         measure("accept would block", || listener.accept()).unwrap_err();
         measure("take_error", || listener.take_error()).unwrap();
         measure("ttl", || listener.ttl()).unwrap();
         measure("set_ttl", || listener.set_ttl(9)).unwrap();
 
-        // One whose descriptor was lent to nobody.
-        let listener = TcpListener::bind(&any).unwrap();
         let poll = selector::Poll::new().unwrap();
         // The first registration makes room for the numbers.
         poll.register(&stream, LISTENER, Ready::READABLE, PollOpt::EDGE)

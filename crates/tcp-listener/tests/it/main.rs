@@ -4,7 +4,7 @@ mod accept;
 mod identity;
 mod support;
 
-#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+#[cfg(target_os = "linux")]
 mod budget;
 #[cfg(unix)]
 mod descriptors;

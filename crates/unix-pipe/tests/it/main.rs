@@ -4,5 +4,5 @@
 mod child;
 mod pipe;
 
-#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+#[cfg(target_os = "linux")]
 mod budget;

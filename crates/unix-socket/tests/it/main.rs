@@ -10,5 +10,5 @@ mod process;
 mod stream;
 mod support;
 
-#[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+#[cfg(target_os = "linux")]
 mod budget;
