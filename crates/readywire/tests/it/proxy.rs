@@ -235,7 +235,7 @@ fn clients_of_a_server_that_dies_are_closed(backend: Backend) {
     #[cfg(target_os = "linux")]
     let address = reserved.address;
     #[cfg(not(target_os = "linux"))]
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut echo = Server::start(example("echo").args(["--listen", &address.to_string()]));
     let proxy = proxy(backend, echo.address);
     let mut clients: Vec<TcpStream> = (0..20).map(|_| proxy.connect()).collect();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
 use std::sync::OnceLock;
 
-use selector::{Backend, Events, Poll, PollOpt, Ready, Token};
+use selector::{Events, Poll, PollOpt, Ready, Token};
 use udp_socket::UdpSocket;
 
 /// The token of the socket under test.
@@ -58,7 +58,7 @@ pub(crate) fn nobody() -> SocketAddr {
 #[track_caller]
 pub(crate) fn shown_refusal() -> Ready {
     match Poll::new().expect("a poll").backend() {
-        Backend::Kqueue => Ready::READABLE,
+        selector::Backend::Kqueue => Ready::READABLE,
         _ => Ready::ERROR,
     }
 }
