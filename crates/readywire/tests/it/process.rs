@@ -77,15 +77,30 @@ pub(crate) fn missing(name: &str, package: &str) -> String {
     )
 }
 
+/// Starts a command. Wine gives up on a process before it runs, seldom: then it is asked again.
+#[track_caller]
+fn start(command: &mut Command) -> Process {
+    /// `ERROR_INTERNAL_ERROR`.
+    const GIVEN_UP: Option<i32> = Some(1359);
+
+    let mut child = command.spawn();
+    for _ in 0..5 {
+        match &child {
+            Err(error) if testkit::on_wine() && error.raw_os_error() == GIVEN_UP => {
+                child = command.spawn();
+            }
+            _ => break,
+        }
+    }
+    let name = command.get_program();
+    Process(child.unwrap_or_else(|error| panic!("start {name:?}: {error}")))
+}
+
 /// Runs a command to its end, which it has to come to in time.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Output {
-    let name = command.get_program().to_owned();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("start {name:?}: {error}"));
-    let output = finish(Process(child));
+    let output = finish(start(command));
     println!("{}", String::from_utf8_lossy(&output.stdout));
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     output
@@ -188,12 +203,8 @@ pub(crate) struct Server {
 impl Server {
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Server {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start the server");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let process = Process(child);
+        let mut process = start(command.stdout(Stdio::piped()));
+        let output = BufReader::new(process.0.stdout.take().expect("a pipe"));
         let (output, line) = read_line_with(output, "listening on ");
         let (_, rest) = line.split_once("listening on ").expect("it was looked for");
         let address = rest.split([',', '\n', '\r']).next().expect("the rest");
