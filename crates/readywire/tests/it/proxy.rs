@@ -217,14 +217,16 @@ fn expect_reset(read: io::Result<usize>, before: usize) {
 
 fn a_reset_is_passed_on_though_the_other_side_does_not_read(backend: Backend) {
     let behind = Behind::new(backend);
-    let (client, mut server) = behind.pair();
-    let sent = behind.fill(&client);
-    testkit::reset(client);
-    // The server is told, and gets what had come that far.
-    let mut data = Vec::new();
-    let read = server.read_to_end(&mut data);
-    expect_reset(read, data.len());
-    assert!(data.len() < sent, "{} of {sent}", data.len());
+    testkit::until("a reset leaves data behind", || {
+        let (client, mut server) = behind.pair();
+        let sent = behind.fill(&client);
+        testkit::reset(client);
+        // The server is told, and gets what had come that far: all, if a window opened late.
+        let mut data = Vec::new();
+        let read = server.read_to_end(&mut data);
+        expect_reset(read, data.len());
+        data.len() < sent
+    });
 }
 
 fn clients_of_a_server_that_dies_are_closed(backend: Backend) {
