@@ -321,19 +321,19 @@ impl Driver for Kqueue {
         events: &mut Vec<RawEvent>,
         room: usize,
         scratch: &mut Scratch,
-        timeout: Option<Duration>,
+        mut timeout: Option<Duration>,
     ) -> io::Result<()> {
         let start = events.len();
-        kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, timeout)?;
-        self.harvest(scratch, events);
-        // A wake that was left behind, or data that nobody asked about, may have taken the room of an
-        // event. Either has fallen silent by now; it costs a call where a wake fills a batch of one.
-        while events.len() == start && scratch.kevents.len() == room {
-            let now = Some(Duration::ZERO);
-            kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, now)?;
+        loop {
+            kevent::wait(self.queue.as_fd(), &mut scratch.kevents, room, timeout)?;
             self.harvest(scratch, events);
+            if events.len() > start || scratch.kevents.len() < room {
+                return Ok(());
+            }
+            // A wake that was left behind, or data that nobody asked about, has taken the room of an
+            // event. Either has fallen silent by now; it costs a call where a wake fills a batch of one.
+            timeout = Some(Duration::ZERO);
         }
-        Ok(())
     }
 
     fn wake(&self) -> io::Result<()> {

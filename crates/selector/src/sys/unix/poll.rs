@@ -233,15 +233,13 @@ impl PollDriver {
     /// Makes the leader let go of what was removed, and waits until it has: as long as it sleeps, the
     /// system keeps every file of its copy open, closed or not.
     fn removed(&self, list: MutexGuard<'_, List>) -> io::Result<()> {
-        if !list.copied {
-            return Ok(());
+        let asleep = list.copied.then_some(list.copies);
+        self.changed(list)?;
+        if let Some(copies) = asleep {
+            let holds = |list: &mut List| list.copied && list.copies == copies;
+            let list = self.awoken.wait_while(self.list(), holds);
+            drop(list.unwrap_or_else(|e| e.into_inner()));
         }
-        // A wake takes no lock.
-        self.wake()?;
-        let copies = list.copies;
-        let asleep = |list: &mut List| list.copied && list.copies == copies;
-        let list = self.awoken.wait_while(list, asleep);
-        drop(list.unwrap_or_else(|e| e.into_inner()));
         Ok(())
     }
 

@@ -543,7 +543,6 @@ impl Driver for AfdDriver {
         } else {
             Some(Duration::ZERO)
         };
-        let put_off = failed.is_err();
         let result = loop {
             let taken = match self.take(events, room, scratch, wait, timeout) {
                 Ok(taken) => taken,
@@ -553,15 +552,15 @@ impl Driver for AfdDriver {
             // behind them. Once there is an event it is the end: packets of two rounds may be of
             // one source.
             if events.len() > start || !taken {
-                break failed;
+                break Ok(());
             }
             timeout = Some(Duration::ZERO);
         };
         self.leave(&mut scratch.due);
         if events.len() == start {
-            return result;
+            return result.and(failed);
         }
-        if put_off {
+        if failed.is_err() {
             // This one has something else to tell: who waits has to come anew for it.
             let _delayed = self.wake().is_err();
         }
