@@ -25,7 +25,6 @@ pub(crate) fn ensure(sh: &Shell) -> Result<PathBuf> {
 }
 
 fn make(sh: &Shell, prefix: &Path) -> Result<()> {
-    sh.create_dir(prefix)?;
     cmd!(sh, "{WINE} wineboot --init")
         .env("WINEPREFIX", prefix)
         .env("WINEDEBUG", "-all")
