@@ -214,9 +214,7 @@ mod tests {
         // As it is for who asked for the peer before there was one, and receives only now.
         let (stream, peer) = tcp_pair();
         peer.shutdown(Shutdown::Write).unwrap();
-        testkit::until("the end is there", || {
-            matches!(stream.peek(&mut [0]), Ok(0))
-        });
+        testkit::until_read_closed(&stream);
         assert!(matches!(os::receive(&stream), Ok(Probe::Connected)));
     }
 }

@@ -9,23 +9,16 @@ use rustix::fd::AsFd;
 
 use crate::until;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "illumos",
-    ))] {
-        /// How the system tells that the peer has closed its sending half.
-        const READ_CLOSED: PollFlags = PollFlags::RDHUP;
-    } else {
-        /// That the peer has closed its sending half is told as data is, or as a hang-up.
-        const READ_CLOSED: PollFlags = PollFlags::IN.union(PollFlags::HUP);
-    }
+/// How the system tells that the peer has closed its sending half; where it has no flag of its own for
+/// that, as it tells of data, or by a hang-up.
+fn read_closed() -> PollFlags {
+    PollFlags::from_name("RDHUP").unwrap_or(PollFlags::IN | PollFlags::HUP)
 }
 
 /// Whether [`until_read_closed`] can tell the end of a stream from data before it.
-pub const END_IS_TOLD_BEHIND_DATA: bool = !READ_CLOSED.intersects(PollFlags::IN);
+pub fn end_is_told_behind_data() -> bool {
+    !read_closed().intersects(PollFlags::IN)
+}
 
 /// Waits until there is something to read, or to accept.
 #[track_caller]
@@ -34,10 +27,10 @@ pub fn until_readable(source: &impl AsFd) {
 }
 
 /// Waits until the peer's end of data is there, before which there must be none unless
-/// [`END_IS_TOLD_BEHIND_DATA`].
+/// [`end_is_told_behind_data`] says so.
 #[track_caller]
 pub fn until_read_closed(source: &impl AsFd) {
-    until_any("the end is there", source, READ_CLOSED);
+    until_any("the end is there", source, read_closed());
 }
 
 /// Waits until the connection or the pipe is broken, or ended in both directions.

@@ -17,7 +17,7 @@ mod tasks;
 mod unix;
 mod wait;
 
-pub use crate::arrival::{END_IS_TOLD_BEHIND_DATA, until_over, until_read_closed, until_readable};
+pub use crate::arrival::{end_is_told_behind_data, until_over, until_read_closed, until_readable};
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::budget::{expect_calls, measure};

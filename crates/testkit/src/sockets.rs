@@ -47,7 +47,7 @@ pub fn refused_address() -> SocketAddr {
     // Bound but not listening: nobody else can take the port while the test program runs.
     static BOUND: OnceLock<Socket> = OnceLock::new();
     let socket = BOUND.get_or_init(|| {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+        let socket = tcp_socket();
         bind_to_loopback(&socket);
         socket
     });
@@ -69,13 +69,18 @@ pub struct Reservation {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[track_caller]
 pub fn reserve() -> Reservation {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+    let socket = tcp_socket();
     socket.set_reuse_address(true).expect("set SO_REUSEADDR");
     bind_to_loopback(&socket);
     Reservation {
         address: address(&socket),
         _bound: socket,
     }
+}
+
+#[track_caller]
+fn tcp_socket() -> Socket {
+    Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket")
 }
 
 #[track_caller]
@@ -115,7 +120,7 @@ impl Blackhole {
 /// Makes a listener on IPv4 loopback and fills its backlog.
 #[track_caller]
 pub fn blackhole() -> Blackhole {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+    let listener = tcp_socket();
     bind_to_loopback(&listener);
     listener.listen(0).expect("listen");
     let address = address(&listener);
@@ -123,7 +128,7 @@ pub fn blackhole() -> Blackhole {
     // The first that does not get through tells that the backlog is full. Over loopback a
     // connection that can be made is made within the call.
     for _ in 0..64 {
-        let filler = Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket");
+        let filler = tcp_socket();
         let connected = filler.connect_timeout(&address.into(), Duration::from_millis(100));
         // Who was kept from looking that long may be connected all the same.
         let full = connected.is_err() && filler.peer_addr().is_err();

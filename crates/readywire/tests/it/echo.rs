@@ -212,11 +212,11 @@ fn a_client_that_is_cut_off_does_not_end_the_server() {
 #[cfg(unix)]
 mod on_unix {
     use std::env;
-    use std::io::{BufRead, BufReader};
+    use std::io::BufReader;
     use std::process::Stdio;
 
     use super::*;
-    use crate::process::{Process, example_short_of_descriptors};
+    use crate::process::{example_short_of_descriptors, finish, read_line_with, start, text};
 
     #[test]
     fn an_interrupt_ends_a_server_with_its_summary() {
@@ -269,18 +269,9 @@ mod on_unix {
             "TCP-LISTEN:0,fork,bind=127.0.0.1,backlog=64",
             "EXEC:cat",
         ]);
-        let mut child = socat.stderr(Stdio::piped()).spawn().expect("start socat");
-        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let _process = Process(child);
-        let mut line = String::new();
-        while !line.contains("listening on") {
-            line.clear();
-            assert_ne!(
-                log.read_line(&mut line).expect("socat's log"),
-                0,
-                "socat ended"
-            );
-        }
+        let mut process = start(socat.stderr(Stdio::piped()));
+        let log = BufReader::new(process.0.stderr.take().expect("a pipe"));
+        let (mut log, line) = read_line_with(log, "listening on");
         let address = line
             .split_whitespace()
             .last()
@@ -328,15 +319,10 @@ mod on_unix {
     }
 
     fn answer(command: &mut Command) -> String {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start the program");
-        let mut input = child.stdin.take().expect("a pipe");
+        let mut process = start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let mut input = process.0.stdin.take().expect("a pipe");
         input.write_all(b"hello, echo").expect("write");
         drop(input);
-        let output = child.wait_with_output().expect("its output");
-        String::from_utf8(output.stdout).expect("text")
+        text(finish(process).stdout)
     }
 }

@@ -79,21 +79,20 @@ pub(crate) fn missing(name: &str, package: &str) -> String {
 
 /// Starts a command. Wine gives up on a process before it runs, seldom: then it is asked again.
 #[track_caller]
-fn start(command: &mut Command) -> Process {
+pub(crate) fn start(command: &mut Command) -> Process {
     /// `ERROR_INTERNAL_ERROR`.
     const GIVEN_UP: Option<i32> = Some(1359);
 
-    let mut child = command.spawn();
-    for _ in 0..5 {
-        match &child {
-            Err(error) if testkit::on_wine() && error.raw_os_error() == GIVEN_UP => {
-                child = command.spawn();
+    let mut left = 5;
+    loop {
+        match command.spawn() {
+            Ok(child) => return Process(child),
+            Err(error) if left > 0 && testkit::on_wine() && error.raw_os_error() == GIVEN_UP => {
+                left -= 1;
             }
-            _ => break,
+            Err(error) => panic!("start {:?}: {error}", command.get_program()),
         }
     }
-    let name = command.get_program();
-    Process(child.unwrap_or_else(|error| panic!("start {name:?}: {error}")))
 }
 
 /// Runs a command to its end, which it has to come to in time.

@@ -7,14 +7,15 @@ use std::net::TcpListener;
 #[test]
 fn the_first_program_runs() -> Result<(), Box<dyn Error>> {
     // Somebody may have the port for a moment.
-    let mut bound = TcpListener::bind("127.0.0.1:34254");
+    let mut bound = None;
     testkit::until("the port is free", || {
-        if in_use(&bound) {
-            bound = TcpListener::bind("127.0.0.1:34254");
-        }
-        !in_use(&bound)
+        bound = match TcpListener::bind("127.0.0.1:34254") {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            listener => Some(listener),
+        };
+        bound.is_some()
     });
-    let _listener = bound?;
+    let _listener = bound.transpose()?;
     let (poll, mut events, _stream) = program()?;
     if events.is_empty() {
         // The machine was too slow for the program's timeout. That a poll comes back in time is tested
@@ -24,12 +25,6 @@ fn the_first_program_runs() -> Result<(), Box<dyn Error>> {
     let writable: Vec<_> = events.iter().map(|event| event.is_writable()).collect();
     assert_eq!(writable, [true]);
     Ok(())
-}
-
-fn in_use(bound: &io::Result<TcpListener>) -> bool {
-    bound
-        .as_ref()
-        .is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 type Ran = (

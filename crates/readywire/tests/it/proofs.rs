@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use selector::Backend;
@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use testkit::Reservation;
 
 use crate::process::{
-    Process, Server, example, finish, missing, patient, program, read_line_with, run, succeeds,
-    text,
+    Process, Server, example, finish, missing, patient, program, read_line_with, run, start,
+    succeeds, text,
 };
 
 testkit::on_each_backend! {
@@ -62,38 +62,28 @@ fn discard(mut output: impl Read + Send + 'static) {
 
 struct Redis {
     process: Process,
-    address: SocketAddr,
-    _reserved: Reservation,
+    reserved: Reservation,
 }
 
 impl Redis {
     fn start() -> Redis {
         let reserved = testkit::reserve();
-        let address = reserved.address;
         let mut command = program("redis-server", "redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args([
             "--maxclients",
             "1000",
             "--port",
-            &address.port().to_string(),
+            &reserved.address.port().to_string(),
         ]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start redis-server");
-        let log = BufReader::new(child.stdout.take().expect("a pipe"));
-        let process = Process(child);
+        let mut process = start(command.stdout(Stdio::piped()));
+        let log = BufReader::new(process.0.stdout.take().expect("a pipe"));
         discard(read_line_with(log, "Ready to accept connections").0);
-        Redis {
-            process,
-            address,
-            _reserved: reserved,
-        }
+        Redis { process, reserved }
     }
 
     fn clients(&self) -> usize {
-        let mut stream = TcpStream::connect(self.address).expect("connect");
+        let mut stream = TcpStream::connect(self.reserved.address).expect("connect");
         patient(&stream);
         stream.write_all(b"INFO clients\r\nQUIT\r\n").expect("ask");
         let mut info = String::new();
@@ -116,8 +106,8 @@ fn redis_benchmark_runs_through_it(backend: Backend) {
     let _alone = alone();
     const REQUESTS: usize = 100_000;
     let redis = Redis::start();
-    let proxy = proxy(backend, redis.address);
-    let [direct, through] = [redis.address, proxy.address].map(|address| {
+    let proxy = proxy(backend, redis.reserved.address);
+    let [direct, through] = [redis.reserved.address, proxy.address].map(|address| {
         let output = run(&mut redis_benchmark(address, REQUESTS));
         assert!(output.status.success(), "{}", output.status);
         assert!(output.stderr.is_empty(), "{}", text(output.stderr));
@@ -148,9 +138,9 @@ fn rate(table: &str, test: &str) -> f64 {
 fn clients_of_a_redis_that_is_killed_are_closed(backend: Backend) {
     let _alone = alone();
     let mut redis = Redis::start();
-    let proxy = proxy(backend, redis.address);
+    let proxy = proxy(backend, redis.reserved.address);
     let mut benchmark = redis_benchmark(proxy.address, 1_000_000_000);
-    let benchmark = start(&mut benchmark);
+    let benchmark = start_load(&mut benchmark);
     testkit::until("the benchmark runs", || redis.clients() > 200);
     redis.process.kill();
     let output = ended(benchmark);
@@ -160,13 +150,8 @@ fn clients_of_a_redis_that_is_killed_are_closed(backend: Backend) {
     assert!(totals.contains("clients  20"), "200, and ours");
 }
 
-fn start(command: &mut Command) -> Process {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("start the program");
-    Process(child)
+fn start_load(command: &mut Command) -> Process {
+    start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Waits for the end of a program whose connections are gone.
@@ -179,8 +164,7 @@ fn ended(process: Process) -> Output {
 /// A PostgreSQL with a database of its own, which is gone afterwards.
 struct Postgres {
     process: Process,
-    address: SocketAddr,
-    _reserved: Reservation,
+    reserved: Reservation,
     folder: PathBuf,
     _data: TempDir,
 }
@@ -229,18 +213,12 @@ impl Postgres {
         ] {
             postgres.args(["-c", setting]);
         }
-        let mut child: Child = postgres
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("start postgres");
-        let log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let process = Process(child);
+        let mut process = start(postgres.stdout(Stdio::null()).stderr(Stdio::piped()));
+        let log = BufReader::new(process.0.stderr.take().expect("a pipe"));
         discard(read_line_with(log, "ready to accept connections").0);
         let postgres = Postgres {
             process,
-            address,
-            _reserved: reserved,
+            reserved,
             folder,
             _data: data,
         };
@@ -279,8 +257,8 @@ fn id_of_postgres(which: &str) -> u32 {
 fn pgbench_runs_through_it(backend: Backend) {
     let _alone = alone();
     let postgres = Postgres::start();
-    let proxy = proxy(backend, postgres.address);
-    let [direct, through] = [postgres.address, proxy.address].map(|address| {
+    let proxy = proxy(backend, postgres.reserved.address);
+    let [direct, through] = [postgres.reserved.address, proxy.address].map(|address| {
         let load = ["-c", "50", "-j", "2", "-N", "-t", "40", "--no-vacuum"];
         let summary = succeeds(postgres.pgbench(address).args(load));
         assert!(summary.contains("actually processed: 2000/2000"));
@@ -299,7 +277,7 @@ fn pgbench_runs_through_it(backend: Backend) {
 fn clients_of_a_postgres_that_is_killed_are_closed(backend: Backend) {
     let _alone = alone();
     let mut postgres = Postgres::start();
-    let proxy = proxy(backend, postgres.address);
+    let proxy = proxy(backend, postgres.reserved.address);
     let mut pgbench = postgres.pgbench(proxy.address);
     pgbench.args([
         "-c",
@@ -312,7 +290,7 @@ fn clients_of_a_postgres_that_is_killed_are_closed(backend: Backend) {
         "--no-vacuum",
         "--progress=1",
     ]);
-    let mut running = start(&mut pgbench);
+    let mut running = start_load(&mut pgbench);
     // Its first word of progress says that all clients are at work.
     let log = BufReader::new(running.0.stderr.take().expect("a pipe"));
     let (log, _) = read_line_with(log, "progress: ");

@@ -5,8 +5,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Stands where nothing may be written.
-const UNTOUCHED: u8 = 0xa5;
+use crate::UNTOUCHED;
 
 fn listener() -> TcpListener {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -7,8 +7,7 @@ use std::os::unix::net::UnixDatagram;
 
 use testkit::{pipe, tcp_pair, unix_pair};
 
-/// Stands where nothing may be written.
-const UNTOUCHED: u8 = 0xa5;
+use crate::UNTOUCHED;
 
 /// The most buffers of one call: `IOV_MAX`, the same on every system we know.
 const MOST: usize = 1024;

@@ -13,3 +13,6 @@ cfg_if::cfg_if! {
         mod registers;
     }
 }
+
+/// Stands where nothing may be written.
+const UNTOUCHED: u8 = 0xa5;

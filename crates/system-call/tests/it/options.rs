@@ -3,8 +3,7 @@
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 
-/// Stands where nothing may be written.
-const UNTOUCHED: u8 = 0xa5;
+use crate::UNTOUCHED;
 
 fn socket() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").unwrap()

@@ -40,7 +40,7 @@ fn all_kinds_of_a_source_are_one_event(backend: Backend) {
     for opts in TRIGGERS {
         let (poll, mut events) = setup(backend);
         let (source, mut peer) = source();
-        if END_SHOWS_BEHIND_DATA && testkit::END_IS_TOLD_BEHIND_DATA {
+        if END_SHOWS_BEHIND_DATA && testkit::end_is_told_behind_data() {
             peer.write_all(b"x").unwrap();
         }
         peer.shutdown(Shutdown::Write).unwrap();
