@@ -13,7 +13,7 @@ pub(crate) struct Summary {
 
 struct Row {
     name: String,
-    passed: bool,
+    failure: Option<String>,
     took: Duration,
 }
 
@@ -21,33 +21,32 @@ impl Summary {
     /// Runs `step` and prints its row; a failure is printed and kept, so that the next step can run.
     pub(crate) fn step(&mut self, name: &str, step: impl FnOnce() -> Result<()>) {
         let start = Instant::now();
-        let outcome = step();
-        if let Err(error) = &outcome {
-            eprintln!("error: {name}: {error:#}");
+        let failure = step().err().map(|error| format!("{error:#}"));
+        if let Some(failure) = &failure {
+            eprintln!("error: {name}: {failure}");
         }
         let row = Row {
             name: name.to_owned(),
-            passed: outcome.is_ok(),
+            failure,
             took: start.elapsed(),
         };
         println!("{row}");
         self.rows.push(row);
     }
 
-    /// Fails if a step did.
+    /// Fails if a step did, with the failure of each: who reads the end of a log alone knows them too.
     pub(crate) fn finish(&self) -> Result<()> {
-        let failed: Vec<&str> = self
+        let failures: Vec<String> = self
             .rows
             .iter()
-            .filter(|row| !row.passed)
-            .map(|row| row.name.as_str())
+            .filter_map(|row| Some(format!("{}: {}", row.name, row.failure.as_deref()?)))
             .collect();
-        if !failed.is_empty() {
+        if !failures.is_empty() {
             bail!(
-                "{} of {} failed: {}",
-                failed.len(),
+                "{} of {} failed\n{}",
+                failures.len(),
                 self.rows.len(),
-                failed.join(", ")
+                failures.join("\n")
             );
         }
         Ok(())
@@ -59,7 +58,7 @@ impl fmt::Display for Summary {
         for row in &self.rows {
             writeln!(f, "{row}")?;
         }
-        let passed = self.rows.iter().filter(|row| row.passed).count();
+        let passed = self.rows.iter().filter(|row| row.failure.is_none()).count();
         write!(
             f,
             "checks: {passed} passed, {} failed",
@@ -70,11 +69,15 @@ impl fmt::Display for Summary {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = if self.passed { "ok" } else { "FAILED" };
-        // A check with the longest target triple has 47 characters.
+        let result = if self.failure.is_none() {
+            "ok"
+        } else {
+            "FAILED"
+        };
+        // A check with the longest target triple has 47 characters; some are several words.
         write!(
             f,
-            "{:<48}{result:<8}{:>7.1} s",
+            "{:<48} {result:<8}{:>7.1} s",
             self.name,
             self.took.as_secs_f64()
         )
@@ -89,17 +92,20 @@ mod tests {
 
     #[test]
     fn table_lines_up_and_counts() {
-        let row = |name: &str, passed, millis| Row {
+        let row = |name: &str, failure: Option<&str>, millis| Row {
             name: name.to_owned(),
-            passed,
+            failure: failure.map(str::to_owned),
             took: Duration::from_millis(millis),
         };
         let summary = Summary {
-            rows: vec![row("lint", true, 1_230), row("test", false, 75_000)],
+            rows: vec![
+                row("lint", None, 1_230),
+                row("test", Some("one test"), 75_000),
+            ],
         };
         let expected = "\
-lint                                            ok          1.2 s
-test                                            FAILED     75.0 s
+lint                                             ok          1.2 s
+test                                             FAILED     75.0 s
 checks: 1 passed, 1 failed";
         assert_eq!(summary.to_string(), expected);
     }
@@ -115,7 +121,7 @@ checks: 1 passed, 1 failed";
         });
         assert!(ran);
         let error = summary.finish().expect_err("the first step failed");
-        assert_eq!(error.to_string(), "1 of 2 failed: first");
+        assert_eq!(error.to_string(), "1 of 2 failed\nfirst: broken");
     }
 
     #[test]

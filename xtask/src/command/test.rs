@@ -8,6 +8,7 @@ use clap::Args;
 use xshell::{Shell, cmd};
 
 use crate::debian;
+use crate::suite;
 
 /// What the tests run, and the packages that bring it.
 const PROGRAMS: [(&str, &str); 5] = [
@@ -38,7 +39,6 @@ impl Test {
         }
         // As tests, criterion's benchmarks run once and measure nothing.
         cmd!(sh, "cargo test --package benches --benches").run()?;
-        cmd!(sh, "cargo test --workspace").run()?;
-        Ok(())
+        suite::run(cmd!(sh, "cargo test --workspace --no-fail-fast"))
     }
 }
