@@ -1,11 +1,38 @@
-//! Tests that ran, counted, and those that failed, told again at the end.
+//! The tests of the workspace: what they need, how many ran, and which failed, told at the end.
 
+use std::env::consts;
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
-use xshell::Cmd;
+use xshell::{Cmd, Shell};
+
+use crate::debian;
+
+/// What the tests run on Linux, and the packages that bring it.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("strace", "strace"),
+    ("redis-server", "redis-server"),
+    ("redis-benchmark", "redis-tools"),
+    ("curl", "curl"),
+    ("wrk", "wrk"),
+];
+
+/// Sees to it that the programs that tests run on Linux are there; elsewhere they run none.
+pub(crate) fn install_programs(sh: &Shell) -> Result<()> {
+    if consts::OS == "linux" {
+        for (program, package) in PROGRAMS {
+            debian::install_program(sh, program, package)?;
+        }
+        // Debian keeps its programs out of the path.
+        if !Path::new("/usr/lib/postgresql").exists() {
+            debian::install(sh, &["postgresql"])?;
+        }
+    }
+    Ok(())
+}
 
 /// Runs `cargo test` and passes its output on.
 ///
@@ -100,7 +127,7 @@ fn passed_by(line: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
+    use xshell::cmd;
 
     use super::*;
 

@@ -9,6 +9,7 @@ use xshell::Shell;
 
 use crate::cross::Target;
 use crate::debian;
+use crate::suite;
 use crate::summary::Summary;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
@@ -69,8 +70,9 @@ const TARGETS: &[Target] = &[
 
 /// Run the tests on other Linux systems: i686 and musl as they are, aarch64, armv7 and s390x under qemu
 ///
-/// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, qemu-user, musl-tools,
-/// libunwind-14-dev, and a C compiler and library for each processor (installed where they lack).
+/// Needs: what `test` does, and Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, qemu-user,
+/// musl-tools, libunwind-14-dev, and a C compiler and library for each processor (installed where they
+/// lack).
 #[derive(Args)]
 pub(crate) struct Emulated {
     /// Test on this target alone; may be repeated
@@ -101,6 +103,7 @@ impl Emulated {
             .copied()
             .collect();
         debian::install(sh, &packages)?;
+        suite::install_programs(sh)?;
 
         let triples: Vec<&str> = targets.iter().map(|target| target.triple).collect();
         let sysroot = Sysroot::ensure(sh, &toolchain, Std::PLAIN, &triples)?;

@@ -21,8 +21,8 @@ const RUNTIME: &str = "libclang-rt-22-dev";
 ///
 /// The standard library is built with the sanitizer too, so that what it does is seen.
 ///
-/// Needs: an x86-64 machine, and Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy and
-/// libclang-rt-22-dev (installed where they lack).
+/// Needs: an x86-64 machine, what `test` does, and Debian's rustc-web, cargo-web, rust-web-src,
+/// rust-web-clippy and libclang-rt-22-dev (installed where they lack).
 #[derive(Args)]
 pub(crate) struct Sanitize {
     /// Run under this one alone; may be repeated
@@ -69,6 +69,7 @@ impl Sanitize {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
         let toolchain = Toolchain::install(sh)?;
         debian::install(sh, &[RUNTIME])?;
+        suite::install_programs(sh)?;
         let sanitizers = match &*self.sanitizers {
             [] => Sanitizer::value_variants(),
             chosen => chosen,
