@@ -114,6 +114,14 @@ impl Sentinel {
     /// On any event but the sentinel's own.
     #[track_caller]
     pub fn expect_silence(&mut self, poll: &Poll, events: &mut Events) {
+        let strays = self.events_before(poll, events);
+        assert!(strays.is_empty(), "expected silence, saw {strays:?}");
+        expect_nothing_now(poll, events);
+    }
+
+    /// Returns what `poll` has to report before, or together with, the sentinel's own event.
+    #[track_caller]
+    pub fn events_before(&mut self, poll: &Poll, events: &mut Events) -> Vec<Event> {
         poll.register(
             &self.source,
             Sentinel::TOKEN,
@@ -122,15 +130,16 @@ impl Sentinel {
         )
         .expect("register the sentinel");
         self.peer.write_all(b"!").expect("write to the sentinel");
-        wait(poll, events, "silence", |batch| {
-            let stray = batch.iter().find(|event| event.token() != Sentinel::TOKEN);
-            assert!(stray.is_none(), "expected silence, saw {batch:?}");
-            !batch.is_empty()
+        let mut all = Vec::new();
+        wait(poll, events, "the sentinel", |batch| {
+            all.extend_from_slice(batch);
+            batch.iter().any(|event| event.token() == Sentinel::TOKEN)
         });
         assert_eq!(drain(self.source.get_ref()), 1);
         poll.deregister(&self.source)
             .expect("deregister the sentinel");
-        expect_nothing_now(poll, events);
+        all.retain(|event| event.token() != Sentinel::TOKEN);
+        all
     }
 }
 

@@ -11,37 +11,46 @@ use crate::support::{SOCKET, fails, nobody, pair, shown_refusal, socket, wait};
 testkit::on_each_backend! { a_batch_that_would_block_arms_the_edge_anew }
 
 #[test]
-fn a_batch_is_received_in_order_with_senders() {
+fn a_batch_is_received_with_senders() {
     let ((one, first), (other, second)) = (socket(), socket());
-    let (target, to) = socket();
-    let to = Some(to);
     let data = [&b"a"[..], b"", b"ccc"];
-    assert_eq!(
-        one.send_many(&data.map(|data| Outgoing { data, to }))
-            .unwrap(),
-        3
-    );
-    assert_eq!(other.send_many(&[Outgoing { data: b"d", to }]).unwrap(), 1);
-    wait(&target, Ready::READABLE);
+    testkit::until("all have arrived in order when the first is there", || {
+        let (target, to) = socket();
+        let to = Some(to);
+        assert_eq!(
+            one.send_many(&data.map(|data| Outgoing { data, to }))
+                .unwrap(),
+            3
+        );
+        assert_eq!(other.send_many(&[Outgoing { data: b"d", to }]).unwrap(), 1);
+        wait(&target, Ready::READABLE);
 
-    let mut room = [[0; 8]; 6];
-    let mut batch = room.each_mut().map(|buf| Incoming::new(buf));
-    assert_eq!(target.recv_many(&mut batch).unwrap(), 4);
-    let seen: Vec<_> = batch
-        .iter()
-        .map(|datagram| (datagram.data(), datagram.from()))
-        .collect();
-    let expected = [
-        (&b"a"[..], Some(first)),
-        (b"", Some(first)),
-        (b"ccc", Some(first)),
-        (b"d", Some(second)),
-        (b"", None),
-        (b"", None),
-    ];
-    assert_eq!(seen, expected);
-    assert!(!batch.iter().any(Incoming::is_truncated));
-    fails(target.recv_many(&mut batch), ErrorKind::WouldBlock);
+        let mut room = [[0; 8]; 6];
+        let mut batch = room.each_mut().map(|buf| Incoming::new(buf));
+        let count = target.recv_many(&mut batch).unwrap();
+        assert!(!batch.iter().any(Incoming::is_truncated));
+        let seen: Vec<_> = batch
+            .iter()
+            .map(|datagram| (datagram.data(), datagram.from()))
+            .collect();
+        let sent = [
+            (&b"a"[..], Some(first)),
+            (b"", Some(first)),
+            (b"ccc", Some(first)),
+            (b"d", Some(second)),
+        ];
+        let (received, rest) = seen.split_at(count);
+        assert!(
+            received.iter().all(|datagram| sent.contains(datagram)),
+            "{seen:?}"
+        );
+        assert!(rest.iter().all(|place| *place == (b"", None)), "{seen:?}");
+        if received != sent {
+            return false;
+        }
+        fails(target.recv_many(&mut batch), ErrorKind::WouldBlock);
+        true
+    });
 }
 
 #[test]
@@ -85,26 +94,27 @@ fn ipv6_addresses_go_both_ways() {
 
 #[test]
 fn a_call_moves_no_more_than_it_has_room_for() {
-    let (one, other) = pair();
-    let datagrams = vec![
-        Outgoing {
-            data: b"x",
-            to: None
-        };
-        MAX_DATAGRAMS + 6
-    ];
-    assert_eq!(one.send_many(&datagrams).unwrap(), MAX_DATAGRAMS);
-    assert_eq!(one.send_many(&datagrams[MAX_DATAGRAMS..]).unwrap(), 6);
-    wait(&other, Ready::READABLE);
-    let mut room = vec![[0; 4]; MAX_DATAGRAMS + 6];
-    let mut batch: Vec<_> = room.iter_mut().map(|buf| Incoming::new(buf)).collect();
-    assert_eq!(other.recv_many(&mut batch).unwrap(), MAX_DATAGRAMS);
-    assert!(
-        batch[MAX_DATAGRAMS..]
-            .iter()
-            .all(|datagram| datagram.from().is_none())
-    );
-    assert_eq!(other.recv_many(&mut batch).unwrap(), 6);
+    let datagram = Outgoing {
+        data: b"x",
+        to: None,
+    };
+    let datagrams = vec![datagram; MAX_DATAGRAMS + 6];
+    testkit::until("all have arrived when the first is there", || {
+        let (one, other) = pair();
+        assert_eq!(one.send_many(&datagrams).unwrap(), MAX_DATAGRAMS);
+        assert_eq!(one.send_many(&datagrams[MAX_DATAGRAMS..]).unwrap(), 6);
+        wait(&other, Ready::READABLE);
+        let mut room = vec![[0; 4]; MAX_DATAGRAMS + 6];
+        let mut batch: Vec<_> = room.iter_mut().map(|buf| Incoming::new(buf)).collect();
+        let count = other.recv_many(&mut batch).unwrap();
+        assert!(count <= MAX_DATAGRAMS, "{count}");
+        assert!(
+            batch[count..]
+                .iter()
+                .all(|datagram| datagram.from().is_none())
+        );
+        count == MAX_DATAGRAMS && other.recv_many(&mut batch).is_ok_and(|rest| rest == 6)
+    });
 }
 
 #[test]
@@ -148,10 +158,19 @@ fn a_batch_that_would_block_arms_the_edge_anew(backend: Backend) {
             to: None,
         }; 6];
         assert_eq!(one.send_many(&datagrams).unwrap(), 6);
-        testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
-        assert_eq!(other.recv_many(&mut batch).unwrap(), 4);
-        assert_eq!(other.recv_many(&mut batch).unwrap(), 2);
-        fails(other.recv_many(&mut batch), ErrorKind::WouldBlock);
+        let mut received = 0;
+        while received < 6 {
+            // They may arrive one by one.
+            testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+            let error = loop {
+                match other.recv_many(&mut batch) {
+                    Ok(count) => received += count,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+        assert_eq!(received, 6);
         testkit::expect_silence(&poll, &mut events);
     }
 }
