@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use selector::Backend;
 use tempfile::TempDir;
@@ -236,6 +237,18 @@ impl Postgres {
         command.args(["-U", "postgres"]);
         command.env("PGDATABASE", "postgres");
         command
+    }
+}
+
+impl Drop for Postgres {
+    /// Has it clear up: killed, it would leave shared memory behind.
+    fn drop(&mut self) {
+        let ended = self.process.0.try_wait();
+        if ended.is_ok_and(|status| status.is_none()) && !thread::panicking() {
+            // At once, whoever is still connected.
+            self.process.signal("INT");
+            self.process.wait();
+        }
     }
 }
 
