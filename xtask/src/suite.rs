@@ -12,8 +12,10 @@ use xshell::{Cmd, Shell};
 use crate::debian;
 
 /// What the tests run on Linux, and the packages that bring it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("strace", "strace"),
+    ("socat", "socat"),
+    ("nc.openbsd", "netcat-openbsd"),
     ("redis-server", "redis-server"),
     ("redis-benchmark", "redis-tools"),
     ("curl", "curl"),

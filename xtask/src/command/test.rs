@@ -9,7 +9,7 @@ use crate::suite;
 /// Run every unit, integration and doc test, and each benchmark once
 ///
 /// Needs, on Linux (installed where they lack): strace, for the tests that count system calls; and
-/// real servers and their clients, between which the examples are proven: redis, PostgreSQL, curl, wrk.
+/// real servers and clients, with which the examples are proven: redis, PostgreSQL, curl, wrk, socat, nc.
 #[derive(Args)]
 pub(crate) struct Test {}
 

@@ -211,12 +211,8 @@ fn a_client_that_is_cut_off_does_not_end_the_server() {
 
 #[cfg(unix)]
 mod on_unix {
-    use std::env;
-    use std::io::BufReader;
-    use std::process::Stdio;
-
     use super::*;
-    use crate::process::{example_short_of_descriptors, finish, read_line_with, start, text};
+    use crate::process::example_short_of_descriptors;
 
     #[test]
     fn an_interrupt_ends_a_server_with_its_summary() {
@@ -247,22 +243,19 @@ mod on_unix {
         let summary = succeeds(echo().args(SMALL).args(["--connect", &address]));
         assert!(summary.contains("20, all closed in order"));
     }
+}
 
-    /// A tool that is not part of every system.
-    fn tool(name: &str) -> Option<Command> {
-        let paths = env::var_os("PATH")?;
-        let found = env::split_paths(&paths).any(|path| path.join(name).exists());
-        if !found {
-            println!("{name} is not on this machine");
-        }
-        found.then(|| Command::new(name))
-    }
+#[cfg(target_os = "linux")]
+mod with_others {
+    use std::io::BufReader;
+    use std::process::Stdio;
+
+    use super::*;
+    use crate::process::{finish, program, read_line_with, start, text};
 
     #[test]
     fn clients_work_against_socat() {
-        let Some(mut socat) = tool("socat") else {
-            return;
-        };
+        let mut socat = program("socat", "socat");
         socat.args([
             "-d",
             "-d",
@@ -294,28 +287,15 @@ mod on_unix {
     #[test]
     fn the_server_works_for_socat_and_nc() {
         let server = server(Backend::available()[0]);
-        let (host, port) = (
-            server.address.ip().to_string(),
-            server.address.port().to_string(),
-        );
-        if let Some(mut socat) = tool("socat") {
-            socat.args(["-t", "30", "-", &format!("TCP:{host}:{port}")]);
-            assert_eq!(answer(&mut socat), "hello, echo");
-        }
-        if let Some(mut nc) = tool("nc") {
-            // With -N it says that it is done; without, -q says how long it stays (traditional nc).
-            let help = nc.arg("-h").output().expect("start nc");
-            let text = String::from_utf8_lossy(&help.stderr).into_owned();
-            let last: &[&str] = if text.contains("[-46CDdFhklN") {
-                &["-N"]
-            } else {
-                &["-q", "1"]
-            };
-            assert_eq!(
-                answer(Command::new("nc").args(last).args([&host, &port])),
-                "hello, echo"
-            );
-        }
+        let address = server.address.to_string();
+        let mut socat = program("socat", "socat");
+        // The end of the input is passed on, and the answer is waited for.
+        socat.args(["-t", "60", "-", &format!("TCP:{address}")]);
+        assert_eq!(answer(&mut socat), "hello, echo");
+
+        let (host, port) = address.rsplit_once(':').expect("a port");
+        let mut nc = program("nc.openbsd", "netcat-openbsd");
+        assert_eq!(answer(nc.args(["-N", host, port])), "hello, echo");
     }
 
     fn answer(command: &mut Command) -> String {
