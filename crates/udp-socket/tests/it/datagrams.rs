@@ -145,6 +145,12 @@ fn a_datagram_that_does_not_fit_is_cut_and_the_rest_is_lost() {
         assert_eq!(&buf, b"hel");
         nothing_is_left();
     }
+
+    // What comes behind is whole.
+    one.send(b"end").unwrap();
+    wait(&other, Ready::READABLE);
+    assert_eq!(other.recv(&mut buf).unwrap(), 3);
+    assert_eq!(&buf, b"end");
 }
 
 #[test]
@@ -167,6 +173,10 @@ fn an_empty_datagram_is_one() {
         .unwrap();
     assert_eq!((received.len, received.truncated), (0, false));
     fails(other.recv(&mut buf), ErrorKind::WouldBlock);
+
+    one.send(b"x").unwrap();
+    wait(&other, Ready::READABLE);
+    assert_eq!(other.recv(&mut buf).unwrap(), 1);
 }
 
 #[test]
