@@ -5,13 +5,10 @@ use std::env;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-/// Sees to it that `program` can be run; `package` is what brings it.
-pub(crate) fn install_program(sh: &Shell, program: &str, package: &str) -> Result<()> {
-    if on_path(program) {
-        Ok(())
-    } else {
-        install(sh, &[package])
-    }
+/// The packages of those programs that cannot be run yet; each stands with the one that brings it.
+pub(crate) fn lacking<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
+    let lacking = programs.iter().filter(|(program, _)| !on_path(program));
+    lacking.map(|(_, package)| *package).collect()
 }
 
 /// Sees to it that all of `packages` are installed.

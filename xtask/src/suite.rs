@@ -12,7 +12,7 @@ use xshell::{Cmd, Shell};
 use crate::debian;
 
 /// What the tests run on Linux, and the packages that bring it.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
     ("socat", "socat"),
     ("nc.openbsd", "netcat-openbsd"),
@@ -25,13 +25,12 @@ const PROGRAMS: [(&str, &str); 7] = [
 /// Sees to it that the programs that tests run on Linux are there; elsewhere they run none.
 pub(crate) fn install_programs(sh: &Shell) -> Result<()> {
     if consts::OS == "linux" {
-        for (program, package) in PROGRAMS {
-            debian::install_program(sh, program, package)?;
-        }
+        let mut packages = debian::lacking(PROGRAMS);
         // Debian keeps its programs out of the path.
         if !Path::new("/usr/lib/postgresql").exists() {
-            debian::install(sh, &["postgresql"])?;
+            packages.push("postgresql");
         }
+        debian::install(sh, &packages)?;
     }
     Ok(())
 }

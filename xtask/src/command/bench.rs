@@ -77,8 +77,8 @@ impl Bench {
         let explanations = explanations()?;
         let counting = consts::OS == "linux";
         if counting {
-            debian::install_program(sh, "strace", "strace")?;
-            debian::install_program(sh, "valgrind", "valgrind")?;
+            let programs = [("strace", "strace"), ("valgrind", "valgrind")];
+            debian::install(sh, &debian::lacking(&programs))?;
         }
 
         let program = Program::build(sh)?;
