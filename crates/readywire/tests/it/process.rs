@@ -167,6 +167,10 @@ impl Process {
         succeeds(Command::new("sh").args(["-c", &kill]));
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Waits for the end, under a deadline.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -181,10 +185,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|status| status.is_some()) {
-            return;
+        if !self.has_ended() {
+            self.kill();
         }
-        self.kill();
     }
 }
 

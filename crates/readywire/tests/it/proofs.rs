@@ -243,8 +243,7 @@ impl Postgres {
 impl Drop for Postgres {
     /// Has it clear up: killed, it would leave shared memory behind.
     fn drop(&mut self) {
-        let ended = self.process.0.try_wait();
-        if ended.is_ok_and(|status| status.is_none()) && !thread::panicking() {
+        if !self.process.has_ended() && !thread::panicking() {
             // At once, whoever is still connected.
             self.process.signal("INT");
             self.process.wait();
