@@ -56,9 +56,11 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// with another is `Unsupported`.
 ///
 /// kqueue reports `PRIORITY` on Apple's systems, OpenBSD and DragonFly alone. An error that does not
-/// end a connection, such as a datagram's, shows there as readiness for the call that returns it.
-/// NetBSD before 10 refuses to watch a pipe that nobody reads (`BrokenPipe`). On Apple's systems the
-/// poll(2) backend takes a half-close for a hang-up.
+/// end a connection, such as a datagram's, is reported there as readiness for the call that returns it.
+///
+/// The poll(2) backend reports a half-close as a hang-up on Apple's systems. On NetBSD, and for some
+/// sockets on OpenBSD, it reports no hang-up and no error of a socket, since poll(2) has no `POLLHUP`
+/// for them there: the end is `READABLE`.
 ///
 /// On the poll(2) backend an edge on a FIFO is silent once its last writer has closed, until it is
 /// registered again: there is no `WouldBlock` then that would arm it for the next writer. Who expects

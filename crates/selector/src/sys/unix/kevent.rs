@@ -56,12 +56,26 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Whether a descriptor that is closed takes its filters along; libkqueue does not hear of it.
-pub(super) const FORGETS_CLOSED: bool = !cfg!(readywire_libkqueue);
+/// Whether closing a descriptor removes its filters. libkqueue does not learn of it, but a BSD kernel
+/// behind libkqueue's names does.
+pub(super) const FORGETS_CLOSED: bool = !cfg!(readywire_libkqueue) || cfg!(readywire_bsd_kernel);
 
 pub(super) const READ: Selected = Selected::plain(system::EVFILT_READ);
 pub(super) const WRITE: Selected = Selected::plain(system::EVFILT_WRITE);
 pub(super) const USER: Selected = Selected::plain(EVFILT_USER);
+
+/// Whether `EVFILT_WRITE` on a pipe falls silent when the last reader closes: NetBSD drops the
+/// writer's filters before it marks the pipe as closed.
+pub(super) const MUTE_WRITERS: bool = cfg!(any(target_os = "netbsd", readywire_bsd_kernel));
+
+/// The filter that reports a pipe without a reader to the write end, where `EVFILT_WRITE` does not:
+/// `EVFILT_READ` of the write end if [`MUTE_WRITERS`], otherwise a user event that is triggered as
+/// it is added, since `EVFILT_WRITE` is only missing if the pipe is broken from the start.
+pub(super) const BROKEN: Selected = if MUTE_WRITERS {
+    READ.without_data()
+} else {
+    USER
+};
 
 pub(super) const ADD: Bits = system::EV_ADD | system::EV_ENABLE;
 pub(super) const DELETE: Bits = system::EV_DELETE;
@@ -73,7 +87,7 @@ pub(super) const DISPATCH: Bits = system::EV_DISPATCH;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Selected {
     filter: FilterCode,
-    note: u32,
+    pub(super) note: u32,
 }
 
 impl Selected {
@@ -143,7 +157,7 @@ impl Kevent {
         self.0.flags & system::EV_EOF != 0
     }
 
-    /// What an event of a closed end says beside: an error number, or zero.
+    /// What the filter noted; if its end is closed, an error number, or zero.
     pub(super) fn note(&self) -> u32 {
         self.0.fflags
     }

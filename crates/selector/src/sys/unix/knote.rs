@@ -12,7 +12,7 @@ pub(super) enum Filter {
     Write,
     /// Out-of-band data.
     Except,
-    /// A user event that stands in for `Write`, which kqueue refuses on a pipe that nobody reads.
+    /// Reports that nobody reads a pipe any more, where `Write` cannot: see `kevent::BROKEN`.
     Broken,
 }
 
@@ -41,6 +41,15 @@ pub(super) enum Change {
     Delete(Filter),
 }
 
+/// What a watch has to know of the system and of the source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kind {
+    /// The system has a filter for out-of-band data.
+    pub(super) has_except: bool,
+    /// The source is the write end of a pipe whose `Write` filter never reports that nobody reads.
+    pub(super) is_mute_writer: bool,
+}
+
 /// A source, as kqueue watches it.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
@@ -63,11 +72,13 @@ pub(super) enum Then {
 }
 
 impl Watch {
-    /// Plans the filters for an interest; `except` tells whether the system has that filter.
-    pub(super) fn new(key: Key, interest: Ready, opts: PollOpt, except: bool) -> Watch {
+    /// Plans the filters for an interest.
+    pub(super) fn new(key: Key, interest: Ready, opts: PollOpt, kind: Kind) -> Watch {
         let (readable, writable) = (interest.is_readable(), interest.is_writable());
+        // Never both for one filter: NetBSD tests CLEAR first, and would never disable the filter. A
+        // oneshot reports once whether it is an edge or not.
         let how = |sparse: bool, ends: bool| How {
-            clear: sparse || opts.is_edge(),
+            clear: sparse || opts.is_edge() && !opts.is_oneshot(),
             dispatch: !sparse && opts.is_oneshot(),
             ends,
         };
@@ -80,7 +91,11 @@ impl Watch {
         filters[Filter::Read as usize] = direction(readable, interest.is_read_closed(), writable);
         filters[Filter::Write as usize] = direction(writable, interest.is_write_closed(), readable);
         filters[Filter::Except as usize] =
-            (interest.is_priority() && except).then_some(how(true, false));
+            (interest.is_priority() && kind.has_except).then_some(how(true, false));
+        if kind.is_mute_writer {
+            filters[Filter::Read as usize] = None;
+            filters[Filter::Broken as usize] = Some(how(true, true));
+        }
         Watch {
             key,
             interest,
@@ -109,17 +124,33 @@ impl Watch {
         self.filters[filter as usize] = None;
     }
 
-    /// Puts the stand-in in place of `Write`.
-    pub(super) fn break_off(&mut self) -> Option<(Filter, How)> {
-        let how = self.filters[Filter::Write as usize].take()?;
-        self.filters[Filter::Broken as usize] = Some(how);
-        Some((Filter::Broken, how))
+    /// Puts `Broken` in place of `Write`, which was refused; returns the changes that this takes.
+    pub(super) fn break_off(&mut self) -> Vec<Change> {
+        let Some(how) = self.filters[Filter::Write as usize].take() else {
+            return Vec::new();
+        };
+        let watched = self.filters[Filter::Broken as usize].replace(how);
+        let delete = watched.map(|_| Change::Delete(Filter::Broken));
+        let changes = delete.into_iter().chain([Change::Add(Filter::Broken, how)]);
+        changes.collect()
     }
 
-    /// Tells whether its reports depend on one another, so that each needs a look at the watch.
+    /// Returns the filter that a report of `filter` is about: where `Broken` is made of
+    /// `EVFILT_READ`, the kernel reports it as `Read`.
+    pub(super) fn resolve(&self, filter: Filter) -> Filter {
+        if filter == Filter::Read && !self.has(Filter::Read) && self.has(Filter::Broken) {
+            return Filter::Broken;
+        }
+        filter
+    }
+
+    /// Tells whether a report needs a look at the watch: because reports depend on one another, or
+    /// to find the filter they are about.
     fn is_tracked(&self) -> bool {
         let several = self.filters().count() > 1;
-        several && self.opts.is_oneshot() || self.filters().any(|(filter, how)| sparse(filter, how))
+        several && self.opts.is_oneshot()
+            || self.has(Filter::Broken)
+            || self.filters().any(|(filter, how)| sparse(filter, how))
     }
 
     /// What kqueue keeps with each filter: the generation, which is odd, with the lowest bit used
@@ -196,18 +227,20 @@ pub(super) fn read_mark(index: Index, mark: u32) -> (Key, bool) {
     (key, mark & 1 != 0)
 }
 
-/// What a filter's report means: `eof` says that its end is closed, `error` is the error number
-/// that came with it, or zero.
-pub(super) fn readiness(filter: Filter, eof: bool, error: u32) -> Ready {
+/// Translates a filter's report. `eof` (`EV_EOF`) means that the filter's end is closed; `note`
+/// (`fflags`) is then the number of the error that closed it, or zero. Otherwise it is what the
+/// filter noted, of which `urgent` (`NOTE_OOB`) is out-of-band data.
+pub(super) fn readiness(filter: Filter, eof: bool, note: u32, urgent: u32) -> Ready {
     let (ready, closed) = match filter {
         Filter::Read => (Ready::READABLE, Ready::READ_CLOSED),
         Filter::Write => (Ready::WRITABLE, Ready::WRITE_CLOSED),
-        // A closed end may come along with it, and then there need not be anything urgent.
         Filter::Except if eof => return Ready::READ_CLOSED,
+        // Ordinary data sets off the filter on Apple's systems.
+        Filter::Except if note & urgent == 0 => return Ready::empty(),
         Filter::Except => return Ready::PRIORITY,
         Filter::Broken => return Ready::WRITABLE | Ready::WRITE_CLOSED,
     };
-    match (eof, error) {
+    match (eof, note) {
         (false, _) => ready,
         (true, 0) => ready | closed,
         // What ends a connection with an error closes both its ends.
@@ -282,6 +315,15 @@ mod tests {
     };
     const ENDS: How = How { ends: true, ..EDGE };
 
+    const EXCEPT: Kind = Kind {
+        has_except: true,
+        is_mute_writer: false,
+    };
+    const MUTE: Kind = Kind {
+        has_except: true,
+        is_mute_writer: true,
+    };
+
     fn key(generation: u32) -> Key {
         Key {
             generation,
@@ -290,7 +332,7 @@ mod tests {
     }
 
     fn watch(interest: Ready, opts: PollOpt) -> Watch {
-        Watch::new(key(7), interest, opts, true)
+        Watch::new(key(7), interest, opts, EXCEPT)
     }
 
     #[test]
@@ -304,22 +346,8 @@ mod tests {
             (
                 both,
                 PollOpt::ONESHOT | PollOpt::EDGE,
-                &[
-                    (
-                        Read,
-                        How {
-                            clear: true,
-                            ..ONCE
-                        },
-                    ),
-                    (
-                        Write,
-                        How {
-                            clear: true,
-                            ..ONCE
-                        },
-                    ),
-                ],
+                // NetBSD would never disable a filter that has CLEAR as well.
+                &[(Read, ONCE), (Write, ONCE)],
             ),
             (
                 Ready::empty(),
@@ -356,12 +384,13 @@ mod tests {
             let filters: Vec<_> = watch(interest, opts).filters().collect();
             assert_eq!(filters, expected, "{interest:?} {opts:?}");
         }
-        let without = Watch::new(key(7), Ready::PRIORITY, PollOpt::LEVEL, false);
+        let without = Watch::new(key(7), Ready::PRIORITY, PollOpt::LEVEL, Kind::default());
         assert!(!without.has(Except));
     }
 
     #[test]
     fn reports_become_readiness() {
+        const URGENT: u32 = 2;
         let reset = Ready::all() - Ready::PRIORITY;
         let table = [
             (Read, false, 0, Ready::READABLE),
@@ -370,13 +399,16 @@ mod tests {
             (Write, false, 0, Ready::WRITABLE),
             (Write, true, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
             (Write, true, 111, reset),
-            (Except, false, 2, Ready::PRIORITY),
-            (Except, true, 2, Ready::READ_CLOSED),
+            (Except, false, URGENT, Ready::PRIORITY),
+            (Except, false, 0, Ready::empty()),
+            (Except, false, 1, Ready::empty()),
+            (Except, true, URGENT, Ready::READ_CLOSED),
             (Broken, false, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
+            (Broken, true, 0, Ready::WRITABLE | Ready::WRITE_CLOSED),
         ];
-        for (filter, eof, error, expected) in table {
-            let ready = readiness(filter, eof, error);
-            assert_eq!(ready, expected, "{filter:?} {eof} {error}");
+        for (filter, eof, note, expected) in table {
+            let ready = readiness(filter, eof, note, URGENT);
+            assert_eq!(ready, expected, "{filter:?} {eof} {note}");
         }
         let over = Ready::READABLE | Ready::WRITABLE | Ready::HUP;
         assert_eq!(hang_up(false), over);
@@ -436,7 +468,7 @@ mod tests {
         for (interest, opts, tracked) in table {
             for generation in [1, 7, u32::MAX] {
                 let key = key(generation);
-                let mark = Watch::new(key, interest, opts, true).mark();
+                let mark = Watch::new(key, interest, opts, EXCEPT).mark();
                 let read = read_mark(key.index, mark);
                 assert_eq!(read, (key, tracked), "{interest:?} {opts:?}");
             }
@@ -472,11 +504,39 @@ mod tests {
     #[test]
     fn a_broken_pipe_keeps_the_way_it_was_to_report() {
         let mut watch = watch(Ready::WRITABLE, PollOpt::ONESHOT);
-        assert_eq!(watch.break_off(), Some((Broken, ONCE)));
+        assert_eq!(watch.break_off(), [Add(Broken, ONCE)]);
         assert!(!watch.has(Write));
         assert_eq!(watch.end(), [Delete(Broken)]);
         watch.remove(Broken);
-        assert_eq!(watch.break_off(), None);
+        assert_eq!(watch.break_off(), []);
+    }
+
+    #[test]
+    fn a_mute_pipe_writer_is_watched_for_its_reader_by_a_second_filter() {
+        let mut watch = Watch::new(key(7), Ready::WRITABLE, PollOpt::LEVEL, MUTE);
+        let filters: Vec<_> = watch.filters().collect();
+        assert_eq!(filters, [(Write, LEVEL), (Broken, ENDS)]);
+        assert_eq!(watch.resolve(Read), Broken);
+        assert_eq!(watch.resolve(Write), Write);
+        assert!(read_mark(watch.key.index, watch.mark()).1);
+
+        // Reported at every poll, although the filter has CLEAR.
+        let gone = Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR;
+        for _ in 0..2 {
+            assert_eq!(watch.report(Broken, gone, false), (gone, Then::Again(ENDS)));
+        }
+
+        // Without a reader from the start the kernel refuses `Write`.
+        assert_eq!(watch.break_off(), [Delete(Broken), Add(Broken, LEVEL)]);
+        assert!(read_mark(watch.key.index, watch.mark()).1);
+        let report = watch.report(Broken, gone, false);
+        assert_eq!(report, (gone, Then::Nothing));
+    }
+
+    #[test]
+    fn a_source_that_is_read_reports_reading() {
+        let watch = watch(Ready::READABLE, PollOpt::LEVEL);
+        assert_eq!(watch.resolve(Read), Read);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use token_ready::{PollOpt, Ready};
 
 use super::fd::check;
 use super::kevent::{self, Kevent, Selected};
-use super::knote::{self, Change, Filter, Places, Then, Watch};
+use super::knote::{self, Change, Filter, Kind, Places, Then, Watch};
 use super::poll::Copied;
 use super::{RawEvent, WakeFd};
 use crate::key::{Index, Key};
@@ -47,6 +47,8 @@ enum Wake {
 pub(crate) struct Scratch {
     kevents: Vec<Kevent>,
     places: Places,
+    /// A queue to ask about a single descriptor, made when it is first needed.
+    other: Option<OwnedFd>,
     pub(super) poll: Copied,
 }
 
@@ -67,12 +69,11 @@ impl Kqueue {
             .iter()
             .map(|&change| encode(fd, mark, change))
             .collect();
-        // A user event is not set off by being added.
-        let triggered = changes
+        let adds_broken = changes
             .iter()
             .any(|change| matches!(change, Change::Add(Filter::Broken, _)));
-        if triggered {
-            kevents.push(Kevent::new(ident(fd), kevent::USER.triggered(), 0, mark));
+        if adds_broken {
+            kevents.extend(trigger(fd, mark));
         }
         kevent::change(self.queue.as_fd(), &mut kevents)?;
         let receipts = kevents.iter().take(changes.len());
@@ -113,16 +114,9 @@ impl Kqueue {
             }
         }
         if broken {
-            let stand_in = new.break_off();
-            let add: Vec<Change> = stand_in
-                .map(|(filter, how)| Change::Add(filter, how))
-                .into_iter()
-                .collect();
-            let refused = self
-                .change(fd, mark, &add)?
-                .into_iter()
-                .any(|error| error != 0);
-            if refused {
+            let changes = new.break_off();
+            let receipts = self.change(fd, new.mark(), &changes)?;
+            if receipts.last().is_some_and(|&error| error != 0) {
                 return Err(io::Error::from_raw_os_error(libc::EPIPE));
             }
         }
@@ -138,8 +132,9 @@ impl Kqueue {
     fn stands(&self, fd: RawFd, watch: &Watch) -> io::Result<bool> {
         let mut renewed: Vec<Kevent> = watch
             .filters()
-            .filter(|(filter, _)| *filter != Filter::Broken)
-            .map(|(filter, how)| Kevent::new(ident(fd), select(filter, how.ends), 0, watch.mark()))
+            .map(|(filter, how)| select(filter, how.ends))
+            .filter(|&selected| selected != kevent::USER)
+            .map(|selected| Kevent::new(ident(fd), selected, 0, watch.mark()))
             .collect();
         if renewed.is_empty() {
             return Ok(true);
@@ -169,13 +164,16 @@ impl Kqueue {
     /// Joins what the filters reported into events.
     fn harvest(&self, scratch: &mut Scratch, events: &mut Vec<RawEvent>) {
         let Scratch {
-            kevents, places, ..
+            kevents,
+            places,
+            other,
+            ..
         } = scratch;
         places.begin();
         let mut watches = None;
         let mut changes = Vec::new();
         for kevent in kevents.iter() {
-            let Some(filter) = self.filter(kevent) else {
+            let Some(mut filter) = self.filter(kevent) else {
                 continue;
             };
             let Ok(fd) = RawFd::try_from(kevent.ident()) else {
@@ -185,17 +183,23 @@ impl Kqueue {
                 continue;
             };
             let (key, tracked) = knote::read_mark(index, kevent.mark());
-            let mut ready = knote::readiness(filter, kevent.is_eof(), kevent.note());
-            if (kevent.is_eof() || filter == Filter::Broken) && !ready.is_hup() {
-                ready |= further(fd, filter);
-            }
-            let place = places.find(kevent.ident());
-            let place = place.filter(|&place| events[place].key() == key);
+            let mut watch = None;
             if tracked {
                 let watches = watches.get_or_insert_with(|| self.watches());
                 // One of another key is of the past, and dropped with its event.
-                let watch = watches.get_mut(&fd).filter(|watch| watch.key == key);
-                let Some(watch) = watch else { continue };
+                let current = watches.get_mut(&fd).filter(|watch| watch.key == key);
+                let Some(current) = current else { continue };
+                filter = current.resolve(filter);
+                watch = Some(current);
+            }
+            let urgent = kevent::EXCEPT.map_or(0, |except| except.note);
+            let mut ready = knote::readiness(filter, kevent.is_eof(), kevent.note(), urgent);
+            if (kevent.is_eof() || filter == Filter::Broken) && !ready.is_hup() {
+                ready |= further(fd, filter, other);
+            }
+            let place = places.find(kevent.ident());
+            let place = place.filter(|&place| events[place].key() == key);
+            if let Some(watch) = watch {
                 let (reported, then) = watch.report(filter, ready, place.is_some());
                 if reported.is_empty() {
                     continue;
@@ -271,7 +275,7 @@ impl Driver for Kqueue {
                 return stands.and(Err(io::ErrorKind::AlreadyExists.into()));
             }
         }
-        let new = Watch::new(key, interest, opts, kevent::EXCEPT.is_some());
+        let new = Watch::new(key, interest, opts, kind(fd));
         let new = self.install(fd, old.as_ref(), new)?;
         watches.insert(fd, new);
         Ok(())
@@ -282,7 +286,7 @@ impl Driver for Kqueue {
         let Some(watch) = watches.get_mut(&fd) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let new = Watch::new(key, interest, opts, kevent::EXCEPT.is_some());
+        let new = Watch::new(key, interest, opts, kind(fd));
         *watch = self.install(fd, Some(watch), new)?;
         Ok(())
     }
@@ -304,8 +308,9 @@ impl Driver for Kqueue {
         let Some(watch) = watches.remove(&fd) else {
             return;
         };
-        // A user event is not the descriptor's, and does not go with it.
-        if !kevent::FORGETS_CLOSED || watch.has(Filter::Broken) {
+        // Closing the descriptor does not remove a user event.
+        let has_user = watch.has(Filter::Broken) && kevent::BROKEN == kevent::USER;
+        if !kevent::FORGETS_CLOSED || has_user {
             // Nobody is left to hear of an error.
             let _gone = self.change(fd, watch.mark(), &watch.end()).is_err();
         }
@@ -368,7 +373,7 @@ fn select(filter: Filter, ends: bool) -> Selected {
         Filter::Write => kevent::WRITE,
         // Not planned where there is none.
         Filter::Except => return kevent::EXCEPT.unwrap_or(kevent::READ),
-        Filter::Broken => return kevent::USER,
+        Filter::Broken => return kevent::BROKEN,
     };
     if ends {
         selected.without_data()
@@ -390,6 +395,12 @@ fn encode(fd: RawFd, mark: u32, change: Change) -> Kevent {
     Kevent::new(ident(fd), select(filter, ends), flags, mark)
 }
 
+/// Triggers the filter `Broken`, if it is a user event: adding it does not.
+fn trigger(fd: RawFd, mark: u32) -> Option<Kevent> {
+    let user = kevent::BROKEN == kevent::USER;
+    user.then(|| Kevent::new(ident(fd), kevent::USER.triggered(), 0, mark))
+}
+
 /// Adds what a report makes necessary to `changes`.
 fn follow_up(fd: RawFd, filter: Filter, watch: &Watch, then: Then, changes: &mut Vec<Kevent>) {
     let mark = watch.mark();
@@ -398,7 +409,7 @@ fn follow_up(fd: RawFd, filter: Filter, watch: &Watch, then: Then, changes: &mut
         Then::Again(how) => {
             changes.push(encode(fd, mark, Change::Add(filter, how)));
             if filter == Filter::Broken {
-                changes.push(Kevent::new(ident(fd), kevent::USER.triggered(), 0, mark));
+                changes.extend(trigger(fd, mark));
             }
         }
         Then::Silence => {
@@ -416,41 +427,72 @@ fn is_broken(fd: RawFd, error: c_int) -> bool {
     error == libc::EPIPE || error == libc::EBADF && is_open()
 }
 
-/// What is to be said of a source beside that one of its ends is closed.
-///
-/// By now the number may be another source's; then the event is out of date, and dropped.
-fn further(fd: RawFd, closed: Filter) -> Ready {
-    if !is_socket(fd) {
-        // SAFETY: reads the flags of a number, open or not; touches no memory of ours.
-        let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) });
-        let writes = flags.is_ok_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
-        return knote::hang_up(writes && closed != Filter::Read);
-    }
-    // Asked for the open end alone: macOS calls an end that is closed a hang-up of the whole.
-    let mut pollfd = libc::pollfd {
-        fd,
-        events: match closed {
-            Filter::Read => libc::POLLOUT,
-            _ => libc::POLLIN,
-        },
-        revents: 0,
-    };
-    // SAFETY: the structure is one, and is borrowed for the call.
-    let asked = check(unsafe { libc::poll(&mut pollfd, 1, 0) });
-    if asked.is_ok() && pollfd.revents & libc::POLLHUP != 0 {
-        knote::hang_up(false)
-    } else {
-        Ready::empty()
+fn kind(fd: RawFd) -> Kind {
+    Kind {
+        has_except: kevent::EXCEPT.is_some(),
+        is_mute_writer: kevent::MUTE_WRITERS && is_pipe_writer(fd),
     }
 }
 
-fn is_socket(fd: RawFd) -> bool {
+fn is_pipe_writer(fd: RawFd) -> bool {
+    file_type(fd).is_some_and(|file_type| file_type == libc::S_IFIFO)
+        && access_mode(fd).is_some_and(|mode| mode == libc::O_WRONLY)
+}
+
+/// Returns what `EV_EOF` of one filter means beyond that its end is closed: a hang-up, if the other
+/// end is closed as well.
+///
+/// By now the number may be another source's; then the event is stale, and dropped.
+fn further(fd: RawFd, closed: Filter, other: &mut Option<OwnedFd>) -> Ready {
+    if file_type(fd).is_some_and(|file_type| file_type != libc::S_IFSOCK) {
+        let writes = access_mode(fd).is_some_and(|mode| mode != libc::O_RDONLY);
+        return knote::hang_up(writes && closed != Filter::Read);
+    }
+    let end = match closed {
+        Filter::Write => kevent::READ,
+        _ => kevent::WRITE,
+    };
+    match is_closed(fd, end, other) {
+        Ok(true) => knote::hang_up(false),
+        // Without an answer the source has not hung up as far as is known.
+        Ok(false) | Err(_) => Ready::empty(),
+    }
+}
+
+/// Asks kqueue whether one end of a socket is closed, in a queue of its own: poll(2) has no
+/// `POLLHUP` for sockets on NetBSD, and on OpenBSD only for some.
+fn is_closed(fd: RawFd, end: Selected, other: &mut Option<OwnedFd>) -> io::Result<bool> {
+    let queue = match other {
+        Some(queue) => queue,
+        None => other.insert(kevent::kqueue()?),
+    };
+    let mut events = Vec::new();
+    kevent::change(
+        queue.as_fd(),
+        &mut [Kevent::new(ident(fd), end, kevent::ADD, 0)],
+    )?;
+    kevent::wait(queue.as_fd(), &mut events, 1, Some(Duration::ZERO))?;
+    kevent::change(
+        queue.as_fd(),
+        &mut [Kevent::new(ident(fd), end, kevent::DELETE, 0)],
+    )?;
+    Ok(events.iter().any(Kevent::is_eof))
+}
+
+/// Returns the type of a descriptor's file, one of libc's `S_IF` constants.
+fn file_type(fd: RawFd) -> Option<libc::mode_t> {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: there is room for the structure; the kernel checks the descriptor.
-    if check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) }).is_err() {
-        return true;
-    }
+    check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) }).ok()?;
     // SAFETY: the call has succeeded, and has written all of it.
     let stat = unsafe { stat.assume_init() };
-    stat.st_mode & libc::S_IFMT == libc::S_IFSOCK
+    Some(stat.st_mode & libc::S_IFMT)
+}
+
+/// Returns whether a descriptor is open for reading, writing or both: `O_RDONLY`, `O_WRONLY` or
+/// `O_RDWR`.
+fn access_mode(fd: RawFd) -> Option<c_int> {
+    // SAFETY: reads the flags of a number, open or not; touches no memory of ours.
+    let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) }).ok()?;
+    Some(flags & libc::O_ACCMODE)
 }

@@ -442,12 +442,12 @@ cfg_if::cfg_if! {
 }
 
 cfg_if::cfg_if! {
-    if #[cfg(any(
+    if #[cfg(all(not(readywire_bsd_kernel), any(
         target_os = "linux",
         target_os = "android",
         target_os = "freebsd",
         target_os = "illumos",
-    ))] {
+    )))] {
         /// The peer closed its sending half.
         const READ_CLOSED: Option<c_short> = Some(libc::POLLRDHUP);
     } else {
