@@ -14,6 +14,7 @@ cfg_if::cfg_if! {
         target_pointer_width = "64",
         not(miri),
         not(readywire_libc),
+        not(readywire_bsd_kernel),
     ))] {
         mod in_place;
         use in_place::{call, epoll_wait_raw};

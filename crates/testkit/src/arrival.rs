@@ -7,12 +7,14 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 
+use crate::platform::POLL_REPORTS_SOCKET_HUP;
 use crate::until;
 
-/// How the system tells that the peer has closed its sending half; where it has no flag of its own for
-/// that, as it tells of data, or by a hang-up.
+/// The flags by which poll(2) reports that the peer has closed its sending half: `POLLRDHUP`, or where
+/// there is none those of data and of a hang-up.
 fn read_closed() -> PollFlags {
-    PollFlags::from_name("RDHUP").unwrap_or(PollFlags::IN | PollFlags::HUP)
+    let own = PollFlags::from_name("RDHUP").filter(|_| !cfg!(readywire_bsd_kernel));
+    own.unwrap_or(PollFlags::IN | PollFlags::HUP)
 }
 
 /// Whether [`until_read_closed`] can tell the end of a stream from data before it.
@@ -33,10 +35,14 @@ pub fn until_read_closed(source: &impl AsFd) {
     until_any("the end is there", source, read_closed());
 }
 
-/// Waits until the connection or the pipe is broken, or ended in both directions.
+/// Waits until the connection or the pipe is broken, or ended in both directions, with no data before
+/// the end.
 #[track_caller]
 pub fn until_over(source: &impl AsFd) {
-    let over = PollFlags::HUP | PollFlags::ERR;
+    let mut over = PollFlags::HUP | PollFlags::ERR;
+    if !POLL_REPORTS_SOCKET_HUP {
+        over |= PollFlags::IN;
+    }
     until_any("all is over", source, over);
 }
 

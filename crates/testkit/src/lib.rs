@@ -9,6 +9,7 @@ mod arrival;
 mod backends;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod budget;
+pub mod platform;
 mod random;
 mod sockets;
 mod stand_ins;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::platform::BOUND_PORT_REFUSES;
+
 /// Returns the two ends of a TCP connection over IPv4 loopback.
 #[track_caller]
 pub fn tcp_pair() -> (TcpStream, TcpStream) {
@@ -44,14 +46,19 @@ fn pair(address: IpAddr) -> (TcpStream, TcpStream) {
 /// Returns the address of loopback that refuses connections.
 #[track_caller]
 pub fn refused_address() -> SocketAddr {
-    // Bound but not listening: nobody else can take the port while the test program runs.
-    static BOUND: OnceLock<Socket> = OnceLock::new();
-    let socket = BOUND.get_or_init(|| {
-        let socket = tcp_socket();
-        bind_to_loopback(&socket);
-        socket
-    });
-    address(socket)
+    // A socket keeps the port, so that no other program can listen there while the test runs.
+    if BOUND_PORT_REFUSES {
+        static BOUND: OnceLock<Socket> = OnceLock::new();
+        let socket = BOUND.get_or_init(|| {
+            let socket = tcp_socket();
+            bind_to_loopback(&socket);
+            socket
+        });
+        return address(socket);
+    }
+    static CONNECTED: OnceLock<(TcpStream, TcpStream)> = OnceLock::new();
+    let (client, _) = CONNECTED.get_or_init(tcp_pair);
+    client.local_addr().expect("the client's address")
 }
 
 /// An address of loopback that is kept for servers, one at a time. Connections are refused while

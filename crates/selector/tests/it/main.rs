@@ -8,6 +8,7 @@ mod insight;
 mod windows;
 
 use selector::{Backend, Events, Poll};
+use testkit::platform::POLL_REPORTS_SOCKET_HUP;
 
 /// A `Poll` on `backend`, and a batch with room for all that a test has.
 #[track_caller]
@@ -20,8 +21,13 @@ fn setup(backend: Backend) -> (Poll, Events) {
 /// Wine, which stands in for Windows here, does once that was read.
 const END_SHOWS_BEHIND_DATA: bool = cfg!(not(windows));
 
-/// Whether a connection whose halves are both closed hangs up. AFD says of it what it says of a
-/// half-close: that reading has ended.
+/// Whether a connection whose halves are both closed is reported as a hang-up. AFD only reports that
+/// reading has ended, as after a half-close.
 fn tells_both_halves_closed(backend: Backend) -> bool {
-    backend != Backend::Afd
+    backend != Backend::Afd && reports_hang_up(backend)
+}
+
+/// Whether `backend` reports hang-ups and errors of sockets at all.
+fn reports_hang_up(backend: Backend) -> bool {
+    backend != Backend::Poll || POLL_REPORTS_SOCKET_HUP
 }

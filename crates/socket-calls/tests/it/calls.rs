@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 
 use socket2::{Domain, SockRef, Socket, Type};
+use testkit::platform::EMPTY_RECEIVE_TAKES_DATAGRAM;
 use testkit::until_readable;
 
 fn listener(address: SocketAddr) -> (Socket, SocketAddr) {
@@ -95,6 +96,11 @@ fn no_buffers_move_an_empty_datagram_and_leave_out_all_of_another() {
     socket.connect(own).unwrap();
     socket.set_nonblocking(true).unwrap();
     let socket = SockRef::from(&socket);
+    if !EMPTY_RECEIVE_TAKES_DATAGRAM {
+        let received = socket_calls::recv_from_vectored(&socket, &mut []).unwrap();
+        assert_eq!(received.len, 0);
+        return;
+    }
     let error = socket_calls::recv_from_vectored(&socket, &mut []).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 
