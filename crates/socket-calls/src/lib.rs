@@ -4,7 +4,7 @@ mod bufs;
 mod os;
 mod socket;
 
-pub use crate::bufs::span;
+pub use crate::bufs::{skip_empty, span};
 pub use crate::os::*;
 pub use crate::socket::{
     Received, accept, accept_blocking, connect, connecting, peek, recv, recv_from_vectored,

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, Socket, Type};
 
-use crate::os;
+use crate::{bufs, os};
 
 /// Makes a non-blocking, close-on-exec socket (`socket(2)`).
 ///
@@ -124,7 +124,9 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends from at most [`MAX_BUFS`](crate::MAX_BUFS) buffers without raising SIGPIPE (`sendmsg(2)`
-/// with `MSG_NOSIGNAL`); [`span`](crate::span) picks them. Without any, what is sent is empty.
+/// with `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, what is sent is empty.
+///
+/// On a stream pass what [`span`](crate::span) picks.
 ///
 /// # Errors
 /// What the system says, also that there are too many buffers.
@@ -137,9 +139,12 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 #[doc(alias("sendmsg", "WSASend"))]
 #[inline]
 pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
+    // macOS refuses a message without any buffer, and qemu neither sends nor receives it.
     let empty = [IoSlice::new(&[])];
-    let bufs = if bufs.is_empty() { &empty } else { bufs };
+    let bufs = match bufs::skip_empty(bufs) {
+        [] => &empty,
+        bufs => bufs,
+    };
     os::send_vectored(socket, bufs)
 }
 
@@ -167,7 +172,7 @@ pub fn send_to(socket: &Socket, buf: &[u8], address: &SockAddr) -> io::Result<us
 }
 
 /// Sends a datagram from several buffers to an address without raising SIGPIPE (`sendmsg(2)` with
-/// `MSG_NOSIGNAL`). Without any, what is sent is empty.
+/// `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, what is sent is empty.
 ///
 /// # Errors
 /// What the system says, also that there are too many buffers.
@@ -195,7 +200,10 @@ pub fn send_to_vectored(
 ) -> io::Result<usize> {
     // As in `send_vectored`.
     let empty = [IoSlice::new(&[])];
-    let bufs = if bufs.is_empty() { &empty } else { bufs };
+    let bufs = match bufs::skip_empty(bufs) {
+        [] => &empty,
+        bufs => bufs,
+    };
     socket.send_to_vectored_with_flags(bufs, address, os::SEND_FLAGS)
 }
 

@@ -370,8 +370,8 @@ impl UdpSocket {
     /// returns how many bytes that are: all (`sendmsg(2)`).
     ///
     /// # Errors
-    /// As with [`send`](UdpSocket::send); also that there are more buffers than the system takes,
-    /// which is 1,024 on most.
+    /// Any error of [`send`](UdpSocket::send). `EMSGSIZE` for more buffers than the system takes,
+    /// which is 1,024 on most; empty ones in front do not count.
     ///
     /// # Examples
     /// ```
@@ -394,8 +394,8 @@ impl UdpSocket {
     /// all (`sendmsg(2)`).
     ///
     /// # Errors
-    /// As with [`send_to`](UdpSocket::send_to); also that there are more buffers than the system
-    /// takes, which is 1,024 on most.
+    /// Any error of [`send_to`](UdpSocket::send_to). `EMSGSIZE` for more buffers than the system
+    /// takes, which is 1,024 on most; empty ones in front do not count.
     ///
     /// # Examples
     /// ```

@@ -13,7 +13,8 @@ use crate::os;
 /// The end of a pipe that is read from, to be registered with a [`Poll`].
 ///
 /// Reading never blocks: `WouldBlock` says that there is nothing yet, `Ok(0)` that every writer is
-/// gone. That is also reported, as a hang-up or as `READ_CLOSED`. Dropping it ends its registration
+/// gone. That is also reported, as a hang-up or as `READ_CLOSED`. A vectored read skips empty buffers in
+/// front and takes 1,024 buffers at most. Dropping it ends its registration
 /// and closes the descriptor.
 ///
 /// # Examples
@@ -110,8 +111,12 @@ impl Read for &PipeReader {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io
-            .try_io(Ready::READABLE, |mut reader| reader.read_vectored(bufs))
+        let Some(span) = socket_calls::span(bufs) else {
+            return Ok(0);
+        };
+        self.io.try_io(Ready::READABLE, |mut reader| {
+            reader.read_vectored(&mut bufs[span])
+        })
     }
 }
 

@@ -16,6 +16,9 @@ use crate::os;
 /// least, 4,096 on Linux) are written whole or not at all; more may be written in part. Dropping it
 /// ends its registration and closes the descriptor, which the reader sees as the end.
 ///
+/// A vectored write skips empty buffers in front. More buffers than the system takes (1,024) are a
+/// short write.
+///
 /// Once every reader is gone, a write is `BrokenPipe`. It raises SIGPIPE as well, which Rust
 /// programs ignore unless they were told otherwise: unlike with sockets, a write to a pipe cannot
 /// be made without it.
@@ -98,8 +101,12 @@ impl Write for &PipeWriter {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io
-            .try_io(Ready::WRITABLE, |mut writer| writer.write_vectored(bufs))
+        let Some(span) = socket_calls::span(bufs) else {
+            return Ok(0);
+        };
+        self.io.try_io(Ready::WRITABLE, |mut writer| {
+            writer.write_vectored(&bufs[span])
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -384,7 +384,8 @@ impl UnixDatagram {
     /// (`sendmsg(2)`).
     ///
     /// # Errors
-    /// As with [`send`](UnixDatagram::send); also that there are more than 1,024 buffers.
+    /// Any error of [`send`](UnixDatagram::send). `EMSGSIZE` for more than 1,024 buffers; empty ones
+    /// in front do not count.
     ///
     /// # Examples
     /// ```

@@ -72,9 +72,12 @@ pub(crate) fn send(
         let error = format!("{} descriptors are more than {MAX_FDS}", fds.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
     }
-    // A message without any buffer is refused by macOS, and neither sent nor received by qemu.
+    // macOS refuses a message without any buffer, and qemu neither sends nor receives it.
     let empty = [IoSlice::new(&[])];
-    let bufs = if bufs.is_empty() { &empty } else { bufs };
+    let bufs = match socket_calls::skip_empty(bufs) {
+        [] => &empty,
+        bufs => bufs,
+    };
     let len = fds.len() * FD_LEN;
     let mut control = Control::<SEND_LEN> {
         bytes: [const { MaybeUninit::zeroed() }; SEND_LEN],

@@ -261,3 +261,23 @@ fn sending_without_a_target_fails() {
     assert!(socket.send_bufs(&[IoSlice::new(b"x")]).is_err());
     fails(socket.peer_addr(), ErrorKind::NotConnected);
 }
+
+#[test]
+fn empty_buffers_in_front_of_a_datagram_are_skipped() {
+    let (one, other) = pair();
+    let mut bufs = vec![IoSlice::new(b""); 1_024];
+    bufs.push(IoSlice::new(b"data"));
+    let mut data = [0; 8];
+    let mut into: Vec<_> = (0..1_024).map(|_| IoSliceMut::new(&mut [])).collect();
+    into.push(IoSliceMut::new(&mut data));
+
+    assert_eq!(one.send_bufs(&bufs).unwrap(), 4);
+    wait(&other, Ready::READABLE);
+    assert_eq!(other.recv_bufs(&mut into).unwrap(), 4);
+    let (sender, _) = socket();
+    let (target, to) = socket();
+    assert_eq!(sender.send_bufs_to(&bufs, &to).unwrap(), 4);
+    wait(&target, Ready::READABLE);
+    assert_eq!(target.recv_bufs_from(&mut into).unwrap().len, 4);
+    assert_eq!(&data[..4], b"data");
+}

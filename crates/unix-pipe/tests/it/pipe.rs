@@ -113,6 +113,28 @@ fn bufs_of(buf: &mut [u8]) -> [IoSliceMut<'_>; 1] {
 }
 
 #[test]
+fn empty_buffers_in_front_are_skipped_and_too_many_are_a_short_transfer() {
+    let (mut reader, mut writer) = pipe().unwrap();
+    let mut bufs = vec![IoSlice::new(b""); 1_024];
+    assert_eq!(writer.write_vectored(&bufs).unwrap(), 0);
+    bufs.push(IoSlice::new(b"data"));
+    assert_eq!(writer.write_vectored(&bufs).unwrap(), 4);
+    let mut data = [0; 8];
+    let mut into: Vec<_> = (0..1_024).map(|_| IoSliceMut::new(&mut [])).collect();
+    assert_eq!(reader.read_vectored(&mut into).unwrap(), 0);
+    into.push(IoSliceMut::new(&mut data));
+    assert_eq!(reader.read_vectored(&mut into).unwrap(), 4);
+    assert_eq!(&data[..4], b"data");
+
+    let many = vec![IoSlice::new(b"x"); 1_100];
+    let written = writer.write_vectored(&many).unwrap();
+    assert!((1..1_100).contains(&written), "{written}");
+    let mut room = [0; 1_100];
+    let mut into: Vec<_> = room.chunks_mut(1).map(IoSliceMut::new).collect();
+    assert_eq!(reader.read_vectored(&mut into).unwrap(), written);
+}
+
+#[test]
 fn both_ends_are_closed_on_exec_and_none_leaks() {
     testkit::in_child(|| {
         let before = testkit::descriptors();

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 
 use selector::{Backend, PollOpt, Ready};
 use unix_socket::UnixDatagram;
@@ -124,4 +125,26 @@ fn a_clone_shares_the_queue_and_shutdown_acts_on_both() {
     fails(clone.send(b"y"), ErrorKind::BrokenPipe);
     assert_eq!(other.recv(&mut [0; 4]).unwrap(), 1);
     assert!(other.take_error().unwrap().is_none());
+}
+
+#[test]
+fn empty_buffers_in_front_of_a_datagram_are_skipped() {
+    let (one, other) = UnixDatagram::pair().unwrap();
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let mut bufs = vec![IoSlice::new(b""); 1_024];
+    // All of them: an empty datagram.
+    bufs.push(IoSlice::new(b""));
+    assert_eq!(one.send_bufs(&bufs).unwrap(), 0);
+    bufs[1_024] = IoSlice::new(b"data");
+    assert_eq!(one.send_bufs(&bufs).unwrap(), 4);
+    assert_eq!(one.send_fds(&bufs, &[file.as_fd()]).unwrap(), 4);
+
+    let (mut data, mut fds) = ([0; 8], Vec::new());
+    let mut into: Vec<_> = (0..1_024).map(|_| IoSliceMut::new(&mut [])).collect();
+    into.push(IoSliceMut::new(&mut data));
+    assert_eq!(other.recv_bufs(&mut into).unwrap(), 0);
+    assert_eq!(other.recv_bufs(&mut into).unwrap(), 4);
+    let received = other.recv_fds(&mut into, &mut fds).unwrap();
+    assert_eq!((received.len, fds.len()), (4, 1));
+    assert_eq!(&data[..4], b"data");
 }
