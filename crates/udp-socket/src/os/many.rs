@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use socket2::{SockAddr, SockAddrStorage};
 use token_ready::Ready;
 
+use super::sendmmsg;
 use crate::UdpSocket;
 
 /// The most datagrams that one call of [`UdpSocket::recv_many`] or [`UdpSocket::send_many`] moves.
@@ -250,19 +251,9 @@ fn send(socket: BorrowedFd<'_>, datagrams: &[Outgoing<'_>]) -> io::Result<usize>
         headers.messages[at].write(message(buffer, address, len));
     }
     let messages: *mut libc::mmsghdr = headers.messages.as_mut_ptr().cast();
-    // By its number: musl's function makes a call for each datagram, as its messages have shorter
-    // lengths than the system's. With padding of zero, as it is here, they are the same.
     // SAFETY: the first `most` messages are written, and each points to a buffer that is borrowed
     // from the caller and to an address of ours or none, which both outlive the call. It writes to
-    // the messages alone.
-    let count = unsafe {
-        libc::syscall(
-            libc::SYS_sendmmsg,
-            socket.as_raw_fd(),
-            messages,
-            most as libc::c_uint,
-            0,
-        )
-    };
+    // the messages alone. Their padding is zero.
+    let count = unsafe { sendmmsg(socket.as_raw_fd(), messages, most as libc::c_uint, 0) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }

@@ -18,3 +18,12 @@ cfg_if::cfg_if! {
         pub use self::many::{Incoming, MAX_DATAGRAMS, Outgoing};
     }
 }
+
+cfg_if::cfg_if! {
+    if #[cfg(all(target_os = "linux", target_env = "musl", target_pointer_width = "64"))] {
+        mod sendmmsg_by_number;
+        use self::sendmmsg_by_number::sendmmsg;
+    } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        use libc::sendmmsg;
+    }
+}
