@@ -87,9 +87,10 @@ impl UdpSocket {
     /// With an edge go on until `WouldBlock`, even after fewer than there are buffers for.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to receive; otherwise what the system says, as with
-    /// [`recv_from`](UdpSocket::recv_from). What came in before an error is returned first, and the
-    /// error by the next call. `Ok(0)` is that there is no buffer.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error of
+    /// [`recv_from`](UdpSocket::recv_from). If an error follows datagrams, the call returns them, and
+    /// the next call the error, unless another error of the socket replaces it meanwhile
+    /// (`recvmmsg(2)`, BUGS). `Ok(0)` means that `datagrams` is empty.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.
@@ -129,9 +130,17 @@ impl UdpSocket {
     /// One call takes [`MAX_DATAGRAMS`] at most. Send the rest next.
     ///
     /// # Errors
-    /// What the system says of the first datagram, as with [`send_to`](UdpSocket::send_to). If an
-    /// error comes later, those before it are counted, and the next call, which begins with the
-    /// one that failed, tells. `Ok(0)` is that there is no datagram.
+    /// Any error of [`send_to`](UdpSocket::send_to), if the first datagram fails. If a later one
+    /// fails, the call returns how many were sent before it; the next call begins with the one that
+    /// failed, and fails too if the datagram itself is the reason: it is too long, or there is no
+    /// room.
+    ///
+    /// An error that the network reports meanwhile for a datagram sent earlier, such as
+    /// `ConnectionRefused` on a connected socket, is lost: the kernel stops there and drops it
+    /// (`sendmmsg(2)`, BUGS). It is reported only if it arrives between two calls; over loopback it
+    /// mostly arrives during the call. [`send`](UdpSocket::send) reports all of them.
+    ///
+    /// `Ok(0)` means that `datagrams` is empty.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.

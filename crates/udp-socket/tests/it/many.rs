@@ -144,6 +144,34 @@ fn what_comes_before_an_error_is_counted_first() {
     fails(received, ErrorKind::ConnectionRefused);
 }
 
+#[test]
+fn a_refusal_before_the_batch_is_an_error_and_one_during_it_is_lost() {
+    let (lonely, _) = socket();
+    lonely.connect(nobody()).unwrap();
+    let batch = [Outgoing {
+        data: b"anybody?",
+        to: None,
+    }; 6];
+    lonely.send(b"anybody?").unwrap();
+    wait(&lonely, shown_refusal());
+    fails(lonely.send_many(&batch), ErrorKind::ConnectionRefused);
+    // Each call sends at least one datagram or reports a refusal, at most one for each that was sent.
+    let (mut sent, mut refused) = (0, 0);
+    while sent < batch.len() {
+        match lonely.send_many(&batch[sent..]) {
+            Ok(count) => {
+                assert_ne!(count, 0);
+                sent += count;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                refused += 1;
+                assert!(refused <= sent, "{refused} of {sent}");
+            }
+        }
+    }
+}
+
 fn a_batch_that_would_block_arms_the_edge_anew(backend: Backend) {
     let poll = Poll::with_backend(backend).unwrap();
     let mut events = Events::with_capacity(8);
