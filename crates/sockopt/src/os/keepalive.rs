@@ -106,9 +106,8 @@ pub(super) fn set_idle(_: &Info, sock: Sock<'_>, idle: Option<Duration>) -> io::
     let Some(idle) = idle else {
         return ENABLED.set(&sock, false);
     };
-    // A time that is refused is so here. Switching on has no value that could be.
-    IDLE.set(&sock, idle)?;
-    ENABLED.set(&sock, true)
+    // Enabled last: until then nothing acts on the time.
+    change(IDLE, sock, Some(idle), || ENABLED.set(&sock, true))
 }
 
 pub(super) fn get_probes(info: &Info, sock: Sock<'_>) -> io::Result<Option<Keepalive>> {
@@ -133,7 +132,7 @@ pub(super) fn set_probes(_: &Info, sock: Sock<'_>, keepalive: Option<Keepalive>)
     else {
         return ENABLED.set(&sock, false);
     };
-    // Switched on last: until then nothing acts on the times.
+    // Enabled last, as above.
     change(IDLE, sock, Some(idle), || {
         change(INTERVAL, sock, interval, || {
             change(RETRIES, sock, retries, || ENABLED.set(&sock, true))
@@ -141,7 +140,7 @@ pub(super) fn set_probes(_: &Info, sock: Sock<'_>, keepalive: Option<Keepalive>)
     })
 }
 
-/// Sets `option` and goes on with `rest`; if that fails, puts the old value back.
+/// Sets `option` and goes on with `rest`; if that fails, restores the old value and returns the error.
 fn change<T>(
     option: &ReadWrite<T>,
     sock: Sock<'_>,
@@ -152,10 +151,11 @@ where
     T: for<'a> Value<Arg<'a> = T>,
 {
     let Some(value) = value else { return rest() };
-    let old = option.get(&sock)?;
+    // Some systems let these options be set but not read: then there is nothing to restore.
+    let old = option.get(&sock);
     option.set(&sock, value)?;
-    rest().or_else(|error| {
-        option.set(&sock, old)?;
-        Err(error)
+    rest().inspect_err(|_| {
+        // The caller learns the first error; nothing is left to try if this fails too.
+        let _restored = old.and_then(|old| option.set(&sock, old)).is_ok();
     })
 }

@@ -60,11 +60,11 @@ options! {
         /// Probes a connection that was silent for so long; `None` turns probing off
         /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
         ///
-        /// A time that is refused changes nothing. It is set before probing is turned on: should a
-        /// system refuse that, as macOS does once the connection is over, the new time stays. A
-        /// fraction of a second is rounded up, zero is refused.
+        /// An error changes nothing: the old time is read first, and restored if enabling fails, as it
+        /// does on macOS once the connection is over. A fraction of a second is rounded up, zero is
+        /// refused.
         ///
-        /// Setting and reading take two system calls, one where it is off.
+        /// Setting takes three system calls and reading two; `None` takes one.
         ///
         /// # Platform-specific behaviour
         ///
@@ -99,9 +99,8 @@ options! {
         );
 
         /// Like [`KEEPALIVE`], with the interval and the number of probes (`SO_KEEPALIVE`,
-        /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): all change or none. What was changed is
-        /// put back if the rest fails, for which each old value is read first. (Should even that
-        /// fail, its error is returned.)
+        /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): all change or none. Each old value is
+        /// read first, and restored if a later part fails.
         ///
         /// # Examples
         ///
@@ -372,6 +371,8 @@ options! {
 
         /// Whether connecting waits for the first write, to carry its data
         /// (`TCP_FASTOPEN_CONNECT`).
+        ///
+        /// Before Linux 4.11 it fails with `ENOPROTOOPT` ("Protocol not available").
         ///
         /// # Examples
         ///

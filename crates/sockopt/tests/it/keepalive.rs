@@ -86,41 +86,53 @@ fn a_socket_without_these_times_is_left_alone() {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
-fn a_last_part_that_the_system_denies_puts_the_others_back() {
-    let socket = prepared();
-    let before = state(&socket);
-    let keepalive = Keepalive::new(Duration::from_secs(60))
+fn a_part_that_the_kernel_denies_puts_the_parts_before_it_back() {
+    let idle = Duration::from_secs(60);
+    let keepalive = Keepalive::new(idle)
         .with_interval(Duration::from_secs(5))
         .with_retries(9);
+    let probes = |socket: &Socket| sockopt::KEEPALIVE_PROBES.set(socket, Some(keepalive));
+    let enabled = (libc::SOL_SOCKET, libc::SO_KEEPALIVE);
+    denied(enabled, probes);
+    denied((libc::IPPROTO_TCP, libc::TCP_KEEPCNT), probes);
+    denied((libc::IPPROTO_TCP, libc::TCP_KEEPINTVL), probes);
+    denied(enabled, |socket| sockopt::KEEPALIVE.set(socket, Some(idle)));
+}
 
+/// Asserts that `set` changes nothing while the kernel denies the option of that level and number.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[track_caller]
+fn denied(
+    (level, number): (libc::c_int, libc::c_int),
+    set: impl Fn(&Socket) -> std::io::Result<()> + Sync,
+) {
+    let socket = prepared();
+    let before = state(&socket);
     // The denial holds for one thread, and ends with it.
     let denied = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            denial::install();
-            let works = sockopt::KEEPALIVE_ENABLED.set(&tcp(), true).is_err();
-            works.then(|| sockopt::KEEPALIVE_PROBES.set(&socket, Some(keepalive)))
+            denial::install(level, number);
+            denial::holds(level, number).then(|| set(&socket))
         });
         thread.join().expect("the thread that is denied")
     });
-
     match denied {
         Some(result) => {
             let error = result.expect_err("the denied option was set");
             assert_eq!(error.raw_os_error(), Some(libc::EPERM));
             assert_eq!(state(&socket), before);
         }
-        // An emulator has no filters, and some C libraries reach the call by another number:
-        // then nothing fails half-way.
-        None => sockopt::KEEPALIVE_PROBES
-            .set(&socket, Some(keepalive))
-            .unwrap(),
+        // An emulator has no filters, and some C libraries make the call by another number: then
+        // nothing fails half-way.
+        None => set(&socket).unwrap(),
     }
 }
 
-/// A system that denies `SO_KEEPALIVE`, and nothing else, to the thread that asks for it.
+/// A kernel that denies setting one option to the thread that asks for it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod denial {
     use std::mem::offset_of;
+    use std::os::fd::AsRawFd;
 
     use libc::{c_int, seccomp_data, sock_filter, sock_fprog};
 
@@ -164,14 +176,14 @@ mod denial {
     }
 
     /// Asks for it; the caller finds out whether it holds.
-    pub(super) fn install() {
+    pub(super) fn install(level: c_int, number: c_int) {
         let mut filter = [
             load(offset_of!(seccomp_data, nr)),
             expect(libc::SYS_setsockopt as c_int, 5),
             load(argument(1)),
-            expect(libc::SOL_SOCKET, 3),
+            expect(level, 3),
             load(argument(2)),
-            expect(libc::SO_KEEPALIVE, 1),
+            expect(number, 1),
             answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
             answer(libc::SECCOMP_RET_ALLOW),
         ];
@@ -189,5 +201,21 @@ mod denial {
                 &raw const program,
             )
         };
+    }
+
+    /// Whether the denial is in force: setting the option fails with its error.
+    pub(super) fn holds(level: c_int, number: c_int) -> bool {
+        let (socket, on) = (crate::support::tcp(), 1_i32.to_ne_bytes());
+        // SAFETY: `on` is live, and the length is its own.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level,
+                number,
+                on.as_ptr().cast(),
+                size_of_val(&on) as libc::socklen_t,
+            )
+        };
+        result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
     }
 }

@@ -29,7 +29,8 @@ impl TcpStream {
     /// Probes the connection when it was silent for so long; `None` turns probing off
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
     ///
-    /// A time that is refused changes nothing. Two system calls; turning probing off takes one.
+    /// An error changes nothing: the old time is read first, and restored if enabling fails. That makes
+    /// three system calls; turning probing off takes one.
     ///
     /// # Errors
     /// `InvalidInput` for zero and past what the system takes (32 767 s on Linux), naming the

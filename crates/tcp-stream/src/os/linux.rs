@@ -39,8 +39,9 @@ impl TcpStream {
     /// use [`connect_stream`](TcpStream::connect_stream).
     ///
     /// # Errors
-    /// What the system says: that the administrator turned it off (`net.ipv4.tcp_fastopen`), or as
-    /// with [`connect`](TcpStream::connect).
+    /// `ENOPROTOOPT` ("Protocol not available") before Linux 4.11, which added the option;
+    /// `EOPNOTSUPP` if the administrator turned it off (`net.ipv4.tcp_fastopen`); otherwise any error
+    /// of [`connect`](TcpStream::connect). Nothing is left open then: call `connect` instead.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.

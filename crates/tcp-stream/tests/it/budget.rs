@@ -69,7 +69,7 @@ const BUDGET: &[(&str, usize)] = &[
     ("keepalive off", 1),
     ("set_keepalive off", 1),
     // Two options of the system.
-    ("set_keepalive", 2),
+    ("set_keepalive", 3),
     ("keepalive", 2),
     ("keepalive_interval", 1),
     ("set_keepalive_interval", 1),
