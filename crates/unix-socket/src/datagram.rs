@@ -450,8 +450,8 @@ impl UnixDatagram {
     /// that came with it to `fds` (`SCM_RIGHTS`), and tells what did not fit.
     ///
     /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
-    /// asked for. What could not be received is told by
-    /// [`fds_lost`](crate::Received::fds_lost).
+    /// asked for. [`fds_lost`](crate::Received::fds_lost) reports that some could not be received.
+    /// A descriptor that the kernel adds by itself (`SCM_PIDFD`, if `SO_PASSPIDFD` is set) is closed.
     ///
     /// # Errors
     /// As with [`recv`](UnixDatagram::recv).

@@ -147,7 +147,11 @@ pub(crate) fn receive(
     })
 }
 
-/// Takes the descriptors out of the control messages that the system has written.
+/// Takes the descriptors out of the control messages that the kernel has written: those that the peer
+/// sent are appended to `fds`, those that the kernel adds on its own are closed.
+///
+/// The bytes of other messages are left alone: they are no descriptors on any system we know, and
+/// closing a number that is none would hit another owner's descriptor.
 #[allow(
     clippy::unnecessary_cast,
     reason = "the lengths have another type on other systems"
@@ -159,19 +163,28 @@ fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
     while !header.is_null() {
         // SAFETY: a header that is not null is whole, and aligned.
         let fields = unsafe { header.read() };
-        if (fields.cmsg_level, fields.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+        let sent = fields.cmsg_type == libc::SCM_RIGHTS;
+        let added = os::ADDED_FD == Some(fields.cmsg_type);
+        if fields.cmsg_level == libc::SOL_SOCKET && (sent || added) {
             // SAFETY: the data of a message follow its header.
             let data: *const c_int = unsafe { libc::CMSG_DATA(header) }.cast_const().cast();
-            // Of a message that is cut some systems leave the length as it was.
+            // Some systems leave the length of a truncated message as it was.
             let written =
                 (fields.cmsg_len as usize - length(0)).min(end.saturating_sub(data.addr()));
             for at in 0..written / FD_LEN {
-                // SAFETY: it is among the bytes that the system has written.
+                // SAFETY: it is among the bytes that the kernel has written.
                 let place = unsafe { data.add(at) };
                 // SAFETY: as above; it need not be aligned.
                 let fd = unsafe { place.read_unaligned() };
-                // SAFETY: the system has just made the descriptor for us, and nobody else knows it.
-                fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
+                // An error number, where the kernel had no descriptor to add.
+                if fd < 0 {
+                    continue;
+                }
+                // SAFETY: the kernel has just made the descriptor for us, and nobody else knows it.
+                let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+                if sent {
+                    fds.push(fd);
+                }
             }
         }
         // SAFETY: `header` is one of the message's.

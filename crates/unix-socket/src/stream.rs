@@ -380,8 +380,8 @@ impl UnixStream {
     /// descriptors that came with the data to `fds` (`SCM_RIGHTS`).
     ///
     /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
-    /// asked for. What could not be received is told by
-    /// [`fds_lost`](crate::Received::fds_lost).
+    /// asked for. [`fds_lost`](crate::Received::fds_lost) reports that some could not be received.
+    /// A descriptor that the kernel adds by itself (`SCM_PIDFD`, if `SO_PASSPIDFD` is set) is closed.
     ///
     /// # Errors
     /// As with `read_bufs`.

@@ -222,3 +222,77 @@ fn data_with_descriptors_are_not_mixed_with_others() {
         "the second ones came with their own data: {counts:?}"
     );
 }
+
+/// Has the kernel add a descriptor of the sender's process to every message that `socket` receives
+/// (`SO_PASSPIDFD`); false before Linux 6.5.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[track_caller]
+fn pass_pidfds(socket: BorrowedFd<'_>) -> bool {
+    let on = 1_i32;
+    // SAFETY: pointer and length are of one live integer.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PASSPIDFD,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    let error = std::io::Error::last_os_error();
+    if result == -1 {
+        assert_eq!(error.raw_os_error(), Some(libc::ENOPROTOOPT));
+    }
+    result == 0
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn descriptors_that_the_kernel_adds_are_closed() {
+    testkit::in_child(|| {
+        let file = null();
+        let (one, mut other) = UnixStream::pair().unwrap();
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        if !pass_pidfds(other.as_fd()) || !pass_pidfds(receiver.as_fd()) {
+            return; // This kernel adds none.
+        }
+        let before = testkit::descriptors();
+        let mut fds = Vec::new();
+        for _ in 0..10 {
+            let mut buf = [0; 16];
+            let bufs = [IoSlice::new(b"x")];
+            one.send_fds(&bufs, &[file.as_fd()]).unwrap();
+            receive(&other, &mut fds);
+            one.write_bufs(&bufs).unwrap();
+            receive(&other, &mut fds);
+            one.write_bufs(&bufs).unwrap();
+            other.peek(&mut buf).unwrap();
+            assert_eq!(other.read(&mut buf).unwrap(), 1);
+            one.write_bufs(&bufs).unwrap();
+            other.read_bufs(&mut [IoSliceMut::new(&mut buf)]).unwrap();
+
+            sender.send_fds(&bufs, &[file.as_fd()]).unwrap();
+            let received = receiver.recv_fds(&mut [IoSliceMut::new(&mut buf)], &mut fds);
+            assert!(!received.unwrap().fds_lost);
+            sender.send(b"x").unwrap();
+            receiver.peek(&mut buf).unwrap();
+            receiver.recv(&mut buf).unwrap();
+            sender.send(b"x").unwrap();
+            receiver.recv_from(&mut buf).unwrap();
+            sender.send(b"x").unwrap();
+            receiver
+                .recv_bufs(&mut [IoSliceMut::new(&mut buf)])
+                .unwrap();
+        }
+        assert_eq!(fds.len(), 20, "those that the peer sent");
+        drop(fds);
+        assert_eq!(testkit::descriptors(), before);
+
+        // Without room for it the kernel puts a number there that is no descriptor.
+        testkit::limit_descriptors(0);
+        one.write_bufs(&[IoSlice::new(b"x")]).unwrap();
+        let mut fds = Vec::new();
+        assert_eq!(receive(&other, &mut fds).0, b"x");
+        assert!(fds.is_empty());
+    });
+}
