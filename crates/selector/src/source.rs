@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use token_ready::{PollOpt, Ready, Token};
 
@@ -73,6 +73,35 @@ impl<T: AsSource> IoSource<T> {
             place: Place::sole(),
             io,
         }
+    }
+
+    /// Takes in a duplicate of the descriptor, which `duplicate` makes, as a source of its own.
+    ///
+    /// The two sources share what a backend that emulates edges must learn: draining either of them
+    /// re-arms whichever is registered, and both if both are, with one `Poll` or with two. A
+    /// duplicate that is taken in by [`new`](IoSource::new) shares nothing.
+    ///
+    /// # Errors
+    /// Any error from `duplicate`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::IoSource;
+    ///
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_nonblocking(true)?;
+    /// let source = IoSource::new(socket);
+    /// let clone = source.try_clone_with(|socket| socket.try_clone())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn try_clone_with(
+        &self,
+        duplicate: impl FnOnce(&T) -> io::Result<T>,
+    ) -> io::Result<IoSource<T>> {
+        let io = duplicate(self.get_ref())?;
+        let place = Place::shared();
+        place.join(self.place.clones());
+        Ok(IoSource { place, io })
     }
 
     /// Runs one I/O operation in the given direction, `READABLE` or `WRITABLE` (or both).
@@ -175,8 +204,36 @@ pub(crate) struct Place {
     standing: Mutex<Option<Standing<Registered>>>,
     /// Whether the descriptor may have duplicates.
     shared: AtomicBool,
-    /// Whether the backend wants to hear of `WouldBlock`.
+    /// Whether a backend may want to know that the source was drained: the source is registered
+    /// with one that emulates edges, or it has clones, which may be.
+    observed: AtomicBool,
+    clones: OnceLock<Arc<Clones>>,
+}
+
+/// What the clones of one socket share.
+#[derive(Default)]
+struct Clones {
+    /// Whether there has been a registration; most sockets never have one.
     emulated: AtomicBool,
+    registrations: Mutex<Registrations>,
+}
+
+impl Clones {
+    fn lock(&self) -> MutexGuard<'_, Registrations> {
+        self.registrations.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// The registrations of the clones with backends that emulate edges.
+#[derive(Default)]
+struct Registrations(Vec<(Weak<Inner>, Registered)>);
+
+impl Registrations {
+    /// Puts the registration of one clone in place of the one before.
+    fn replace(&mut self, source: RawSource, new: Option<(Weak<Inner>, Registered)>) {
+        self.0.retain(|(_, old)| old.source != source);
+        self.0.extend(new);
+    }
 }
 
 impl Place {
@@ -190,7 +247,8 @@ impl Place {
         Place {
             standing: Mutex::new(None),
             shared: AtomicBool::new(false),
-            emulated: AtomicBool::new(false),
+            observed: AtomicBool::new(false),
+            clones: OnceLock::new(),
         }
     }
 
@@ -204,6 +262,44 @@ impl Place {
         self.standing.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    /// Returns what this source shares with its clones, from now on.
+    fn clones(&self) -> Arc<Clones> {
+        // No registration begins or ends meanwhile.
+        let standing = self.lock();
+        if let Some(clones) = self.clones.get() {
+            return Arc::clone(clones);
+        }
+        let clones = Arc::<Clones>::default();
+        if let Some(at) = &*standing {
+            if at.poll.upgrade().is_some_and(|poll| poll.emulates_edges()) {
+                clones.emulated.store(true, Ordering::Relaxed);
+                let registration = (Weak::clone(&at.poll), at.source);
+                clones.lock().replace(at.source.source, Some(registration));
+            }
+        }
+        self.join(Arc::clone(&clones));
+        clones
+    }
+
+    fn join(&self, clones: Arc<Clones>) {
+        // Nobody else sets it: either this is new, or it is locked.
+        let _first = self.clones.set(clones).is_ok();
+        self.observed.store(true, Ordering::Relaxed);
+    }
+
+    /// Locks what the clones share while a registration with `poll` begins, changes or ends, so
+    /// that no clone is drained unnoticed meanwhile; `None` where nobody needs to notice.
+    #[inline]
+    fn notify(&self, poll: &Inner) -> Option<MutexGuard<'_, Registrations>> {
+        if !poll.emulates_edges() {
+            return None;
+        }
+        self.observed.store(true, Ordering::Relaxed);
+        let clones = self.clones.get()?;
+        clones.emulated.store(true, Ordering::Relaxed);
+        Some(clones.lock())
+    }
+
     #[inline(always)]
     pub(crate) fn register(
         &self,
@@ -215,13 +311,14 @@ impl Place {
     ) -> io::Result<()> {
         let mut standing = self.lock();
         Standing::vacant(standing.as_ref(), poll)?;
-        self.emulated
-            .store(poll.emulates_edges(), Ordering::Relaxed);
+        let registrations = self.notify(poll);
         let key = poll.register(source, token, interest, opts, true)?;
-        *standing = Some(Standing {
-            poll: Arc::downgrade(poll),
-            source: Registered { source, key },
-        });
+        let source = Registered { source, key };
+        let poll = Arc::downgrade(poll);
+        if let Some(mut registrations) = registrations {
+            registrations.replace(source.source, Some((Weak::clone(&poll), source)));
+        }
+        *standing = Some(Standing { poll, source });
         Ok(())
     }
 
@@ -239,10 +336,14 @@ impl Place {
             source,
             key: before,
         } = at.source;
+        let registrations = self.notify(poll);
         let mut key = Some(before);
         let index = before.index;
         let changed = poll.reregister(source, index, &mut key, token, interest, opts);
         at.source.key = key.unwrap_or(before);
+        if let Some(mut registrations) = registrations {
+            registrations.replace(source, Some((Weak::clone(&at.poll), at.source)));
+        }
         changed
     }
 
@@ -252,23 +353,34 @@ impl Place {
         let at = Standing::with(standing.as_mut(), poll)?;
         let Registered { source, key } = at.source;
         *standing = None;
+        if let Some(mut registrations) = self.notify(poll) {
+            registrations.replace(source, None);
+        }
         poll.deregister(source, key.index, Some(key))
     }
 
     #[inline]
     fn rearm(&self, direction: Ready) {
-        if self.emulated.load(Ordering::Relaxed) {
+        if self.observed.load(Ordering::Relaxed) {
             self.rearm_now(direction);
         }
     }
 
     #[cold]
     fn rearm_now(&self, direction: Ready) {
-        let standing = self.lock();
-        if let Some(at) = &*standing {
-            if let Some(poll) = at.poll.upgrade() {
-                poll.rearm(at.source.source, at.source.key, direction);
+        let rearm = |poll: &Weak<Inner>, at: Registered| {
+            if let Some(poll) = poll.upgrade() {
+                poll.rearm(at.source, at.key, direction);
             }
+        };
+        if let Some(clones) = self.clones.get() {
+            if clones.emulated.load(Ordering::Relaxed) {
+                for (poll, at) in &clones.lock().0 {
+                    rearm(poll, *at);
+                }
+            }
+        } else if let Some(at) = &*self.lock() {
+            rearm(&at.poll, at.source);
         }
     }
 }
@@ -277,6 +389,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let standing = self.standing.get_mut().unwrap_or_else(|e| e.into_inner());
         if let Some(at) = standing.take() {
+            if let Some(clones) = self.clones.get() {
+                clones.lock().replace(at.source.source, None);
+            }
             if let Some(poll) = at.poll.upgrade() {
                 poll.abandon(at.source.source, at.source.key, *self.shared.get_mut());
             }

@@ -237,7 +237,8 @@ impl TcpListener {
     /// Makes another listener on the same socket (`F_DUPFD_CLOEXEC`).
     ///
     /// Each connection goes to one of them. They are sources of their own: the clone is not
-    /// registered, and can be registered anywhere.
+    /// registered, and can be registered anywhere. An edge comes again whichever of them was
+    /// drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -251,7 +252,9 @@ impl TcpListener {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<TcpListener> {
-        Ok(TcpListener::adopt(self.lend().try_clone()?))
+        Ok(TcpListener {
+            io: self.io.try_clone_with(net::TcpListener::try_clone)?,
+        })
     }
 
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).

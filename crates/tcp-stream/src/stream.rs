@@ -306,7 +306,7 @@ impl TcpStream {
     ///
     /// Both share data and options, and `shutdown` acts on both; the connection ends when both
     /// are dropped. They are sources of their own: the clone is not registered, and can be
-    /// registered anywhere.
+    /// registered anywhere. An edge comes again whichever of them was drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -325,7 +325,7 @@ impl TcpStream {
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         Ok(TcpStream {
-            io: IoSource::new(self.lend().try_clone()?),
+            io: self.io.try_clone_with(net::TcpStream::try_clone)?,
             attempt: Arc::clone(&self.attempt),
         })
     }

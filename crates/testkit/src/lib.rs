@@ -36,6 +36,6 @@ pub use crate::unix::{
     nonblocking, pipe, restore_sigpipe, runner, unix_pair,
 };
 pub use crate::wait::{
-    DEADLINE, Sentinel, collect, expect_events, expect_nothing_now, expect_readiness,
+    DEADLINE, Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,
     expect_silence, until,
 };

@@ -68,6 +68,27 @@ pub fn collect(poll: &Poll, events: &mut Events) -> Vec<Event> {
     all
 }
 
+/// Asserts that an edge comes again after each drain: in each of three rounds `provoke` is reported
+/// once, with exactly `readiness`, and nothing more is after `drain`.
+///
+/// # Panics
+/// On a missing event, on any other event, or past the deadline.
+#[track_caller]
+pub fn expect_edges(
+    poll: &Poll,
+    events: &mut Events,
+    expected: (Token, Ready),
+    mut provoke: impl FnMut(),
+    mut drain: impl FnMut(),
+) {
+    for _ in 0..3 {
+        provoke();
+        expect_events(poll, events, &[expected]);
+        drain();
+        expect_silence(poll, events);
+    }
+}
+
 /// Looks at what is there without waiting.
 ///
 /// # Panics

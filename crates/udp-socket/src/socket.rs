@@ -163,10 +163,11 @@ impl UdpSocket {
         self.socket().peer_addr()
     }
 
-    /// Makes another socket of the same (`F_DUPFD_CLOEXEC`).
+    /// Makes another handle of the same socket (`F_DUPFD_CLOEXEC`).
     ///
     /// Each datagram goes to one of them. They are sources of their own: the clone is not
-    /// registered, and can be registered anywhere.
+    /// registered, and can be registered anywhere. An edge comes again whichever of them was
+    /// drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -180,7 +181,9 @@ impl UdpSocket {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket::adopt(self.lend().try_clone()?))
+        Ok(UdpSocket {
+            io: self.io.try_clone_with(net::UdpSocket::try_clone)?,
+        })
     }
 
     /// Sets where [`send`](UdpSocket::send) goes and whom datagrams are received from; see

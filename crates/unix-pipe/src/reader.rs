@@ -75,7 +75,10 @@ impl PipeReader {
         Ok(PipeReader::from(OwnedFd::from(reader)))
     }
 
-    /// Makes another one of the same end (`F_DUPFD_CLOEXEC`); it is a source of its own.
+    /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).
+    ///
+    /// They are sources of their own: the clone is not registered, and can be registered anywhere.
+    /// An edge comes again whichever of them was drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -88,9 +91,9 @@ impl PipeReader {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<PipeReader> {
-        Ok(PipeReader::new(IoSource::new(
-            self.io.get_ref().try_clone()?,
-        )))
+        Ok(PipeReader {
+            io: self.io.try_clone_with(io::PipeReader::try_clone)?,
+        })
     }
 }
 

@@ -61,7 +61,10 @@ impl PipeWriter {
         Ok(PipeWriter::from(OwnedFd::from(writer)))
     }
 
-    /// Makes another one of the same end (`F_DUPFD_CLOEXEC`); it is a source of its own.
+    /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).
+    ///
+    /// They are sources of their own: the clone is not registered, and can be registered anywhere.
+    /// An edge comes again whichever of them was filled.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -74,9 +77,9 @@ impl PipeWriter {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<PipeWriter> {
-        Ok(PipeWriter::new(IoSource::new(
-            self.io.get_ref().try_clone()?,
-        )))
+        Ok(PipeWriter {
+            io: self.io.try_clone_with(io::PipeWriter::try_clone)?,
+        })
     }
 }
 

@@ -210,10 +210,11 @@ impl UnixDatagram {
         self.socket().peer_addr()
     }
 
-    /// Makes another socket on the same socket (`F_DUPFD_CLOEXEC`).
+    /// Makes another handle of the same socket (`F_DUPFD_CLOEXEC`).
     ///
-    /// Each datagram goes to one of them. They are sources of their own: the clone is not registered, and can be registered
-    /// anywhere.
+    /// Each datagram goes to one of them. They are sources of their own: the clone is not
+    /// registered, and can be registered anywhere. An edge comes again whichever of them was
+    /// drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -226,7 +227,9 @@ impl UnixDatagram {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<UnixDatagram> {
-        Ok(UnixDatagram::adopt(self.lend().try_clone()?))
+        Ok(UnixDatagram {
+            io: self.io.try_clone_with(net::UnixDatagram::try_clone)?,
+        })
     }
 
     /// Closes the receiving half, the sending half, or both (`shutdown(2)`).

@@ -163,8 +163,9 @@ impl UnixListener {
 
     /// Makes another listener on the same socket (`F_DUPFD_CLOEXEC`).
     ///
-    /// Each connection goes to one of them. They are sources of their own: the clone is not registered, and can be registered
-    /// anywhere.
+    /// Each connection goes to one of them. They are sources of their own: the clone is not
+    /// registered, and can be registered anywhere. An edge comes again whichever of them was
+    /// drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -178,7 +179,9 @@ impl UnixListener {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<UnixListener> {
-        Ok(UnixListener::adopt(self.lend().try_clone()?))
+        Ok(UnixListener {
+            io: self.io.try_clone_with(net::UnixListener::try_clone)?,
+        })
     }
 
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).

@@ -212,7 +212,7 @@ impl UnixStream {
     ///
     /// Both share data, and `shutdown` acts on both; the connection ends when both are dropped.
     /// They are sources of their own: the clone is not registered, and can be registered
-    /// anywhere.
+    /// anywhere. An edge comes again whichever of them was drained.
     ///
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
@@ -225,7 +225,9 @@ impl UnixStream {
     /// ```
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<UnixStream> {
-        Ok(UnixStream::adopt(self.lend().try_clone()?))
+        Ok(UnixStream {
+            io: self.io.try_clone_with(net::UnixStream::try_clone)?,
+        })
     }
 
     /// Closes the reading half, the writing half, or both (`shutdown(2)`).

@@ -1,6 +1,7 @@
 //! The listener's behaviour, on every backend of the machine.
 
 mod accept;
+mod edges;
 mod identity;
 mod support;
 

@@ -2,6 +2,7 @@
 
 mod close;
 mod connect;
+mod edges;
 mod identity;
 mod options;
 mod support;

@@ -1,6 +1,7 @@
 //! The socket's behaviour, on every backend of the machine.
 
 mod datagrams;
+mod edges;
 mod events;
 mod identity;
 mod options;

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod child;
+mod edges;
 mod pipe;
 
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 mod addresses;
 mod datagram;
 mod descriptors;
+mod edges;
 mod identity;
 mod listener;
 mod process;

@@ -2,11 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use selector::{Backend, IoSource, PollOpt, Ready, Token};
+use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
 use testkit::{
-    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, reset, spawn,
-    tcp_pair, until_readable,
+    Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,
+    expect_silence, reset, spawn, tcp_pair, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, reports_hang_up, setup, tells_both_halves_closed};
@@ -19,6 +21,9 @@ testkit::on_each_backend! {
     an_edge_is_reported_if_the_source_is_ready_already,
     an_edge_comes_anew_after_would_block,
     no_edge_is_lost_between_two_threads,
+    draining_any_clone_arms_every_registered_one,
+    a_clone_arms_the_registration_that_there_is_now,
+    an_edge_drained_through_a_clone_during_a_poll_comes_again,
     edges_of_both_directions_come_by_themselves,
     an_edge_tells_of_the_end_of_the_stream,
     a_oneshot_stays_silent_until_reregistered,
@@ -151,6 +156,112 @@ fn no_edge_is_lost_between_two_threads(backend: Backend) {
         total += drain(&source);
     }
     writer.join();
+}
+
+#[track_caller]
+fn clone(source: &IoSource<TcpStream>) -> IoSource<TcpStream> {
+    source.try_clone_with(TcpStream::try_clone).unwrap()
+}
+
+fn draining_any_clone_arms_every_registered_one(backend: Backend) {
+    let (one, mut events) = setup(backend);
+    let (other, _) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    one.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    let registered = clone(&source);
+    other
+        .register(&registered, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    let idle = clone(&registered);
+    for drained in [&source, &registered, &idle, &source, &registered, &idle] {
+        peer.write_all(b"x").unwrap();
+        for poll in [&one, &other] {
+            expect_events(poll, &mut events, &READ);
+        }
+        assert_eq!(drain(drained), 1);
+        for poll in [&one, &other] {
+            expect_silence(poll, &mut events);
+        }
+    }
+}
+
+fn a_clone_arms_the_registration_that_there_is_now(backend: Backend) {
+    let (one, mut events) = setup(backend);
+    let (other, _) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let clone = clone(&source);
+    let mut round = |poll: &Poll| {
+        expect_edges(
+            poll,
+            &mut events,
+            READ[0],
+            || peer.write_all(b"x").unwrap(),
+            || assert_eq!(drain(&clone), 1),
+        );
+    };
+    one.register(&source, Token(7), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    one.reregister(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    round(&one);
+    one.deregister(&source).unwrap();
+    other
+        .register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    round(&other);
+    drop(other);
+    one.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    round(&one);
+    // Dropped, it is not re-armed, and nothing else that has its descriptor's number is.
+    drop(source);
+    let (stream, mut second) = tcp_pair();
+    let successor = IoSource::new(stream);
+    one.register(&successor, Token(2), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    second.write_all(b"x").unwrap();
+    expect_events(&one, &mut events, &[(Token(2), Ready::READABLE)]);
+    assert_eq!(drain(&clone), 0);
+    expect_silence(&one, &mut events);
+}
+
+fn an_edge_drained_through_a_clone_during_a_poll_comes_again(backend: Backend) {
+    const ROUNDS: usize = 200;
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let drained = clone(&source);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    let mut sentinel = Sentinel::new();
+    let (work, orders) = channel::<usize>();
+    let (report, done) = channel();
+    let drainer = spawn(move || {
+        for mut left in orders {
+            while left > 0 {
+                left -= drain(&drained);
+            }
+            report.send(()).unwrap();
+        }
+    });
+    for _ in 0..ROUNDS {
+        work.send(8).unwrap();
+        for _ in 0..8 {
+            peer.write_all(b"x").unwrap();
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        }
+        done.recv().unwrap();
+        // What was reported of data that are gone by now does not count.
+        sentinel.events_before(&poll, &mut events);
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+        assert_eq!(drain(&source), 1);
+    }
+    drop(work);
+    drainer.join();
 }
 
 fn edges_of_both_directions_come_by_themselves(backend: Backend) {
@@ -413,7 +524,7 @@ mod room {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    use selector::{EventedFd, Events, Poll};
+    use selector::{EventedFd, Events};
     use testkit::{fill, pipe, unix_pair};
 
     use super::*;
