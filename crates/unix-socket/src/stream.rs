@@ -185,14 +185,24 @@ impl UnixStream {
         self.socket().peer_addr()
     }
 
-    /// Returns who the peer is, as it was when the connection was made (`SO_PEERCRED`,
-    /// `getpeereid(3)`): the system vouches for it.
+    /// Returns the credentials of the peer's process (`SO_PEERCRED`, `getpeereid(3)`). The kernel
+    /// records them; the peer cannot forge them.
+    ///
+    /// They are those of one process, as it was when it made the call:
+    /// - on an accepted stream, the process that called `connect(2)`;
+    /// - on a connected stream, the process that called `listen(2)`, even if another process, such
+    ///   as a forked worker, accepts the connection (`unix(7)`);
+    /// - on a [pair](UnixStream::pair), the process that called `socketpair(2)`.
+    ///
+    /// A process that inherits the socket or receives it later does not change them. Do not take them
+    /// for the credentials of the process that reads what you write.
     ///
     /// # Errors
-    /// What the system says, also that there is no peer.
+    /// `NotConnected` or another error of the system if there is no peer.
     ///
     /// # Platform-specific behaviour
-    /// The process is told on Linux, Android, Apple's systems and illumos.
+    /// `pid` is known on Linux, Android, Apple's systems and illumos. On Apple's systems it is the
+    /// process that last used the peer's socket.
     ///
     /// # Examples
     /// ```

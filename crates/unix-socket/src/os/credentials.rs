@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// The user, the group and, where the system tells it, the process of a peer, as they were when the
-/// connection was made.
+/// The user, the group and, where the system reports it, the process of a peer, as they were when that
+/// process connected or began to listen: see [`UnixStream::peer_credentials`](crate::UnixStream::peer_credentials).
 ///
 /// # Examples
 /// See [`UnixStream::peer_credentials`](crate::UnixStream::peer_credentials).

@@ -124,6 +124,37 @@ fn the_system_vouches_for_who_the_peer_is() {
     }
 }
 
+/// The process whose credentials a client sees.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn the_client_sees_the_process_that_listened_not_the_one_that_accepts() {
+    let folder = Folder::new();
+    let path = folder.path("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let fd = listener.as_raw_fd();
+    // SAFETY: the child makes two system calls and nothing else.
+    let child = match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: takes two numbers.
+            let listened = unsafe { libc::listen(fd, 16) };
+            // SAFETY: ends the child without running anything of the parent's.
+            unsafe { libc::_exit(listened) }
+        }
+        child => child,
+    };
+    assert_ne!(child, -1, "{}", std::io::Error::last_os_error());
+    let mut status = 0;
+    // SAFETY: `status` is ours to write.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+
+    let client = UnixStream::connect(&path).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let own = std::process::id() as libc::pid_t;
+    assert_eq!(server.peer_credentials().unwrap().pid, Some(own));
+    assert_eq!(client.peer_credentials().unwrap().pid, Some(child));
+}
+
 #[test]
 fn a_stream_without_a_peer_has_no_credentials() {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
