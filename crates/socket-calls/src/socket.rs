@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, Socket, Type};
 
@@ -272,10 +273,64 @@ pub fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result
 /// ```
 #[doc(alias = "MSG_PEEK")]
 pub fn peek(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
-    let buf: *mut [u8] = buf;
-    // SAFETY: the types have one layout, and socket2 hands the buffer on to the system, which
-    // writes bytes, never uninitialised ones.
-    socket.peek(unsafe { &mut *(buf as *mut [MaybeUninit<u8>]) })
+    socket.peek(uninit_bytes(buf))
+}
+
+/// Receives a datagram, and returns its length and the sender's address (`recvfrom(2)`), whatever its
+/// family: see [`ip_address`].
+///
+/// # Errors
+/// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`.
+///
+/// # Examples
+/// ```
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let own = socket.local_addr()?;
+/// socket.send_to(b"hello", own)?;
+/// let (len, from) = socket_calls::recv_from(&socket2::SockRef::from(&socket), &mut [0; 16])?;
+/// assert_eq!((len, socket_calls::ip_address(&from)), (5, own));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "recvfrom")]
+pub fn recv_from(socket: &Socket, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+    socket.recv_from(uninit_bytes(buf))
+}
+
+/// Receives a datagram as [`recv_from`] does, but leaves it where it is (`MSG_PEEK`).
+///
+/// # Errors
+/// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`.
+///
+/// # Examples
+/// ```
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// socket.send_to(b"hello", socket.local_addr()?)?;
+/// for _ in 0..2 {
+///     let (len, _) = socket_calls::peek_from(&socket2::SockRef::from(&socket), &mut [0; 16])?;
+///     assert_eq!(len, 5);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[doc(alias = "MSG_PEEK")]
+pub fn peek_from(socket: &Socket, buf: &mut [u8]) -> io::Result<(usize, SockAddr)> {
+    socket.peek_from(uninit_bytes(buf))
+}
+
+/// Returns a peer's IP address as the kernel reported it; `0.0.0.0:0` if it reported none, or one of
+/// another family. A connection or a datagram is not lost for that.
+///
+/// # Examples
+/// ```
+/// # #[cfg(unix)] {
+/// let unix = socket2::SockAddr::unix("/a/path")?;
+/// assert_eq!(socket_calls::ip_address(&unix).to_string(), "0.0.0.0:0");
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[inline]
+pub fn ip_address(address: &SockAddr) -> SocketAddr {
+    const NONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    address.as_socket().unwrap_or(NONE)
 }
 
 /// What [`recv_from_vectored`] received.
@@ -325,6 +380,14 @@ pub fn recv_from_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::R
         truncated,
         from,
     })
+}
+
+/// The same buffer, as socket2 takes it.
+fn uninit_bytes(buf: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+    let buf: *mut [u8] = buf;
+    // SAFETY: the types have one layout, and socket2 hands the buffer on to the system, which
+    // writes bytes, never uninitialised ones.
+    unsafe { &mut *(buf as *mut [MaybeUninit<u8>]) }
 }
 
 /// The same buffers, as socket2 takes them.

@@ -23,8 +23,8 @@ use crate::os;
 /// edge, accept until then, or the rest goes unnoticed until the next connection comes.
 ///
 /// **The connection is gone.** A peer may give up while its connection waits. Some systems then
-/// report `ConnectionAborted`, others, Linux among them, still hand out the stream, whose first
-/// read says `ConnectionReset`. Linux also reports here what the network had to say of the new
+/// report `ConnectionAborted`; others, Linux among them, still return the stream, and its first
+/// read fails with `ConnectionReset`. Linux also reports here what the network had to say of the new
 /// connection, such as `NetworkDown` or `HostUnreachable`. None of these is an error of the
 /// listener: accept again.
 ///
@@ -167,7 +167,8 @@ impl TcpListener {
     ///
     /// # Platform-specific behaviour
     /// One system call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by
-    /// calls of their own.
+    /// calls of their own. macOS and the BSDs may report no address for a connection that is over
+    /// already: it is `0.0.0.0:0` then.
     ///
     /// # Examples
     /// See [`TcpListener`].
@@ -212,9 +213,7 @@ impl TcpListener {
         let (socket, peer) = self
             .io
             .try_io(Ready::READABLE, |listener| accept(&SockRef::from(listener)))?;
-        // BSDs leave the address out where the connection is over already.
-        let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
-        Ok((socket, peer))
+        Ok((socket, socket_calls::ip_address(&peer)))
     }
 
     /// Returns the address that the listener is bound to (`getsockname(2)`), scope and flow

@@ -63,7 +63,7 @@ pub struct UdpSocket {
 pub struct Received {
     /// How many bytes of the buffers it filled.
     pub len: usize,
-    /// Who sent it.
+    /// The sender's address; `0.0.0.0:0` if the kernel reports none.
     pub from: SocketAddr,
     /// The datagram was longer than the buffers; the rest is lost.
     pub truncated: bool,
@@ -228,7 +228,10 @@ impl UdpSocket {
     /// See [`UdpSocket`].
     #[doc(alias = "recvfrom")]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.operate(Ready::READABLE, |socket| socket.recv_from(buf))
+        let (len, from) = self.operate(Ready::READABLE, |socket| {
+            socket_calls::recv_from(&SockRef::from(socket), buf)
+        })?;
+        Ok((len, socket_calls::ip_address(&from)))
     }
 
     /// Does as [`recv_from`](UdpSocket::recv_from), but leaves the datagram where it is
@@ -250,7 +253,10 @@ impl UdpSocket {
     /// ```
     #[doc(alias = "MSG_PEEK")]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.operate(Ready::READABLE, |socket| socket.peek_from(buf))
+        let (len, from) = self.operate(Ready::READABLE, |socket| {
+            socket_calls::peek_from(&SockRef::from(socket), buf)
+        })?;
+        Ok((len, socket_calls::ip_address(&from)))
     }
 
     /// Sends a datagram to the address that the socket is connected to, and returns how many bytes
@@ -353,10 +359,7 @@ impl UdpSocket {
         let received = self.receive(bufs)?;
         Ok(Received {
             len: received.len,
-            from: received
-                .from
-                .as_socket()
-                .ok_or(io::ErrorKind::InvalidData)?,
+            from: socket_calls::ip_address(&received.from),
             truncated: received.truncated,
         })
     }

@@ -79,7 +79,7 @@ impl UnixDatagram {
     /// # Examples
     /// See [`send_to_addr`](UnixDatagram::send_to_addr).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
-        UnixDatagram::bind_to(&addr::to_system(address)?)
+        UnixDatagram::bind_to(&addr::to_system(address))
     }
 
     fn bind_to(address: &SockAddr) -> io::Result<UnixDatagram> {
@@ -178,7 +178,7 @@ impl UnixDatagram {
     /// # Examples
     /// As there.
     pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
-        let address = addr::to_system(address)?;
+        let address = addr::to_system(address);
         socket_calls::connect(&SockRef::from(self.socket()), &address)
     }
 
@@ -195,7 +195,7 @@ impl UnixDatagram {
     /// ```
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
+        self.socket().local_addr().map(addr::without_padding)
     }
 
     /// Returns the address that the socket is connected to (`getpeername(2)`).
@@ -207,7 +207,7 @@ impl UnixDatagram {
     /// See [`connect`](UnixDatagram::connect).
     #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
+        self.socket().peer_addr().map(addr::without_padding)
     }
 
     /// Makes another handle of the same socket (`F_DUPFD_CLOEXEC`).
@@ -332,7 +332,7 @@ impl UnixDatagram {
     /// ```
     #[doc(alias = "sendto")]
     pub fn send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
-        self.send_to_system(buf, &addr::to_system(address)?)
+        self.send_to_system(buf, &addr::to_system(address))
     }
 
     fn send_to_system(&self, buf: &[u8], address: &SockAddr) -> io::Result<usize> {
@@ -355,8 +355,9 @@ impl UnixDatagram {
         })
     }
 
-    /// Receives a datagram, and returns its length and who sent it, which may have no name
-    /// (`recvfrom(2)`). What does not fit is lost.
+    /// Receives a datagram, and returns its length and the sender's address (`recvfrom(2)`). What does
+    /// not fit is lost. A sender that is not bound has no name; [`send_to_addr`](UnixDatagram::send_to_addr)
+    /// answers any other.
     ///
     /// # Errors
     /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
@@ -365,8 +366,10 @@ impl UnixDatagram {
     /// See [`UnixDatagram`].
     #[doc(alias = "recvfrom")]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.io
-            .try_io(Ready::READABLE, |socket| socket.recv_from(buf))
+        self.io.try_io(Ready::READABLE, |socket| {
+            let (len, from) = socket.recv_from(buf)?;
+            Ok((len, addr::without_padding(from)))
+        })
     }
 
     /// Does as [`recv`](UnixDatagram::recv), but leaves the datagram where it is (`MSG_PEEK`).

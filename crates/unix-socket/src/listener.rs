@@ -75,7 +75,7 @@ impl UnixListener {
     /// # Examples
     /// See [`UnixStream::connect_addr`].
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
-        UnixListener::bind_to(&addr::to_system(address)?)
+        UnixListener::bind_to(&addr::to_system(address))
     }
 
     fn bind_to(address: &SockAddr) -> io::Result<UnixListener> {
@@ -124,7 +124,8 @@ impl UnixListener {
     }
 
     /// Accepts a connection, non-blocking and close-on-exec, and returns it with the address of
-    /// its other end, which mostly has no name (`accept4(2)`).
+    /// its other end, which mostly has no name (`accept4(2)`). The address is what the kernel reports,
+    /// even if no path that a program can pass is as long.
     ///
     /// # Errors
     /// `WouldBlock` while no connection waits; otherwise what the system says.
@@ -140,7 +141,9 @@ impl UnixListener {
         let (socket, peer) = self.io.try_io(Ready::READABLE, |listener| {
             socket_calls::accept(&SockRef::from(listener))
         })?;
-        Ok((UnixStream::sole(socket), addr::from_system(&peer)?))
+        let stream = UnixStream::sole(socket);
+        let peer = addr::of_peer(&peer, stream.socket());
+        Ok((stream, peer))
     }
 
     /// Returns the address that the listener is bound to (`getsockname(2)`).
@@ -158,7 +161,7 @@ impl UnixListener {
     /// ```
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
+        self.socket().local_addr().map(addr::without_padding)
     }
 
     /// Makes another listener on the same socket (`F_DUPFD_CLOEXEC`).

@@ -101,7 +101,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
-        UnixStream::connect_to(&addr::to_system(address)?)
+        UnixStream::connect_to(&addr::to_system(address))
     }
 
     fn connect_to(address: &SockAddr) -> io::Result<UnixStream> {
@@ -170,7 +170,7 @@ impl UnixStream {
     /// See [`connect`](UnixStream::connect).
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().local_addr()
+        self.socket().local_addr().map(addr::without_padding)
     }
 
     /// Returns the address of the other end (`getpeername(2)`); it has no name unless it is bound.
@@ -182,7 +182,7 @@ impl UnixStream {
     /// See [`connect`](UnixStream::connect).
     #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
+        self.socket().peer_addr().map(addr::without_padding)
     }
 
     /// Returns the credentials of the peer's process (`SO_PEERCRED`, `getpeereid(3)`). The kernel
@@ -434,7 +434,7 @@ impl UnixStream {
 
     /// The socket, for calls that do not duplicate it.
     #[inline]
-    fn socket(&self) -> &net::UnixStream {
+    pub(crate) fn socket(&self) -> &net::UnixStream {
         self.io.get_sole()
     }
 

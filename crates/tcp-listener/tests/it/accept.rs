@@ -185,3 +185,31 @@ fn addresses_of_both_families_are_whole() {
         assert_eq!(stream.local_addr().unwrap(), address);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_peer_without_an_ip_address_is_accepted_all_the_same() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = net::UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    // It reports addresses of another family, or of length 0.
+    let listener = TcpListener::from(OwnedFd::from(listener));
+    let unspecified = std::net::SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let mut buf = [0; 4];
+
+    let mut client = net::UnixStream::connect(&path).unwrap();
+    let (mut stream, peer) = listener.accept().unwrap();
+    assert_eq!(peer, unspecified);
+    client.write_all(b"x").unwrap();
+    assert_eq!(stream.read(&mut buf).unwrap(), 1);
+
+    let mut client = net::UnixStream::connect(&path).unwrap();
+    let (mut stream, peer) = listener.accept_std().unwrap();
+    assert_eq!(peer, unspecified);
+    client.write_all(b"x").unwrap();
+    assert_eq!(stream.read(&mut buf).unwrap(), 1);
+}

@@ -51,7 +51,8 @@ impl<'a> Incoming<'a> {
         &self.buf[..self.len]
     }
 
-    /// Returns who sent it; `None` if no datagram was received.
+    /// Returns the sender's address; `None` if no datagram was received, `0.0.0.0:0` if the kernel reports
+    /// none.
     pub fn from(&self) -> Option<SocketAddr> {
         self.from
     }
@@ -234,7 +235,7 @@ fn receive(socket: BorrowedFd<'_>, datagrams: &mut [Incoming<'_>]) -> io::Result
         // SAFETY: the system has written an address of this length over the zeroes.
         let address = unsafe { SockAddr::new(storage, message.msg_hdr.msg_namelen) };
         datagram.len = message.msg_len as usize;
-        datagram.from = address.as_socket();
+        datagram.from = Some(socket_calls::ip_address(&address));
         datagram.truncated = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
     }
     Ok(count)

@@ -281,3 +281,34 @@ fn empty_buffers_in_front_of_a_datagram_are_skipped() {
     assert_eq!(target.recv_bufs_from(&mut into).unwrap().len, 4);
     assert_eq!(&data[..4], b"data");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_datagram_without_an_ip_address_is_received_all_the_same() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net;
+
+    let (one, other) = net::UnixDatagram::pair().unwrap();
+    other.set_nonblocking(true).unwrap();
+    let other = UdpSocket::from(OwnedFd::from(other));
+    let unspecified = SocketAddr::from(([0; 4], 0));
+    let mut buf = [0; 4];
+    one.send(b"x").unwrap();
+    assert_eq!(other.peek_from(&mut buf).unwrap(), (1, unspecified));
+    assert_eq!(other.recv_from(&mut buf).unwrap(), (1, unspecified));
+    one.send(b"x").unwrap();
+    let received = other
+        .recv_bufs_from(&mut [IoSliceMut::new(&mut buf)])
+        .unwrap();
+    assert_eq!((received.len, received.from), (1, unspecified));
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        one.send(b"x").unwrap();
+        let mut batch = [udp_socket::Incoming::new(&mut buf)];
+        assert_eq!(other.recv_many(&mut batch).unwrap(), 1);
+        assert_eq!(
+            (batch[0].data(), batch[0].from()),
+            (&b"x"[..], Some(unspecified))
+        );
+    }
+}

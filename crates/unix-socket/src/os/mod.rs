@@ -10,14 +10,14 @@ pub(crate) use self::credentials::of_peer;
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         mod abstract_names;
-        pub(crate) use self::abstract_names::{abstract_from_system, abstract_to_system};
+        pub(crate) use self::abstract_names::{abstract_name, from_abstract_name};
 
         /// The type of the control message in which the kernel adds a descriptor that the peer did not
         /// send (`SCM_PIDFD`, for `SO_PASSPIDFD`).
         pub(crate) const ADDED_FD: Option<libc::c_int> = Some(4);
     } else {
         mod no_abstract_names;
-        pub(crate) use self::no_abstract_names::{abstract_from_system, abstract_to_system};
+        pub(crate) use self::no_abstract_names::{abstract_name, from_abstract_name};
 
         /// Only the peer sends descriptors.
         pub(crate) const ADDED_FD: Option<libc::c_int> = None;

@@ -3,14 +3,12 @@
 use std::io;
 use std::os::unix::net::SocketAddr;
 
-use socket2::SockAddr;
-
-/// There are none.
-pub(crate) fn abstract_to_system(_address: &SocketAddr) -> Option<io::Result<SockAddr>> {
+/// There is none.
+pub(crate) fn abstract_name(_address: &SocketAddr) -> Option<&[u8]> {
     None
 }
 
-/// There are none.
-pub(crate) fn abstract_from_system(_address: &SockAddr) -> Option<io::Result<SocketAddr>> {
-    None
+/// Fails: there is none.
+pub(crate) fn from_abstract_name(_name: &[u8]) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,6 +1,6 @@
 //! Addresses: paths, abstract names, none, and bad ones.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::net::SocketAddr;
 
 use unix_socket::{UnixDatagram, UnixListener, UnixStream};
@@ -93,6 +93,114 @@ fn pairs_have_no_names() {
     for address in [one.local_addr(), one.peer_addr(), other.local_addr()] {
         assert!(address.unwrap().is_unnamed());
     }
+}
+
+/// A path that fills the address, so that no NUL ends it. The kernel takes and reports it; std makes
+/// none.
+mod full_paths {
+    use std::os::fd::OwnedFd;
+
+    use socket2::{Domain, SockAddr, SockAddrStorage, SockRef, Socket, Type};
+
+    use super::*;
+
+    /// Whether std reports all of such a path. Elsewhere the kernel's length counts no NUL, and std cuts
+    /// off the last byte in its place.
+    const REPORTED_WHOLE: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+    /// The address of a socket in `folder` whose path has as many bytes as there is room for.
+    fn address(folder: &Folder) -> SockAddr {
+        let mut storage = SockAddrStorage::zeroed();
+        // SAFETY: any bytes are a `sockaddr_un`.
+        let address = unsafe { storage.view_as::<libc::sockaddr_un>() };
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        let path = folder.path("").into_os_string().into_encoded_bytes();
+        address.sun_path.fill(b'x' as libc::c_char);
+        for (to, from) in address.sun_path.iter_mut().zip(path) {
+            *to = from as libc::c_char;
+        }
+        let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        // SAFETY: the storage holds an address of this length.
+        unsafe { SockAddr::new(storage, len) }
+    }
+
+    fn bound(kind: Type, address: &SockAddr) -> OwnedFd {
+        let socket = Socket::new(Domain::UNIX, kind, None).unwrap();
+        socket.bind(address).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.into()
+    }
+
+    #[track_caller]
+    fn is_full(address: &SocketAddr) {
+        let path = address.as_pathname().expect("a path").as_os_str();
+        let room =
+            size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path);
+        assert!(path.as_encoded_bytes().ends_with(b"xxx"), "{path:?}");
+        assert_eq!(path.len(), room - usize::from(!REPORTED_WHOLE));
+    }
+
+    #[test]
+    fn accept_returns_the_connection_and_its_address() {
+        let folder = Folder::new();
+        let listener = UnixListener::bind(folder.path("listener")).unwrap();
+        let client = Socket::from(bound(Type::STREAM, &address(&folder)));
+        client
+            .connect(&SockAddr::unix(folder.path("listener")).unwrap())
+            .unwrap();
+        let (mut server, peer) = listener.accept().unwrap();
+        is_full(&peer);
+        is_full(&server.peer_addr().unwrap());
+        client.send(b"hello").unwrap();
+        assert_eq!(server.read(&mut [0; 8]).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_listener_there_can_be_reached_by_the_address_it_reports() {
+        let folder = Folder::new();
+        let listener = bound(Type::STREAM, &address(&folder));
+        SockRef::from(&listener).listen(4).unwrap();
+        let listener = UnixListener::from(listener);
+        let own = listener.local_addr().unwrap();
+        is_full(&own);
+        if !REPORTED_WHOLE {
+            fails(UnixStream::connect_addr(&own), ErrorKind::NotFound);
+            return;
+        }
+        let client = UnixStream::connect_addr(&own).unwrap();
+        is_full(&client.peer_addr().unwrap());
+        listener.accept().unwrap();
+    }
+
+    #[test]
+    fn a_datagram_can_be_answered() {
+        let folder = Folder::new();
+        let server = UnixDatagram::bind(folder.path("server")).unwrap();
+        let client = UnixDatagram::from(bound(Type::DGRAM, &address(&folder)));
+        is_full(&client.local_addr().unwrap());
+        client.send_to(b"hello", folder.path("server")).unwrap();
+        let (len, from) = server.recv_from(&mut [0; 8]).unwrap();
+        assert_eq!(len, 5);
+        is_full(&from);
+        if !REPORTED_WHOLE {
+            fails(server.send_to_addr(b"answer", &from), ErrorKind::NotFound);
+            return;
+        }
+        server.send_to_addr(b"answer", &from).unwrap();
+        assert_eq!(client.recv(&mut [0; 8]).unwrap(), 6);
+        server.connect_addr(&from).unwrap();
+        is_full(&server.peer_addr().unwrap());
+    }
+}
+
+#[test]
+fn a_peer_with_an_address_of_another_family_is_accepted_without_a_name() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    testkit::until_readable(&listener);
+    let listener = UnixListener::from(std::os::fd::OwnedFd::from(listener));
+    let (_stream, peer) = listener.accept().unwrap();
+    assert!(peer.is_unnamed());
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
