@@ -136,8 +136,9 @@ impl Selector {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<()> {
-        each!(self, driver => driver.register(source, key, interest, opts, adopt))
+        each!(self, driver => driver.register(source, key, interest, opts, adopt, clone_of))
     }
 
     #[inline(always)]

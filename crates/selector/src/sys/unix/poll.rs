@@ -297,6 +297,7 @@ impl Driver for PollDriver {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        _clone_of: Option<Key>,
     ) -> io::Result<()> {
         let file = file(fd)?;
         let mut list = self.list();
