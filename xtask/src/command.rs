@@ -7,6 +7,7 @@ mod lint;
 mod loom;
 mod platforms;
 mod sanitize;
+mod soak;
 mod test;
 mod wine;
 
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Wine(wine::Wine),
     Emulated(emulated::Emulated),
     Sanitize(sanitize::Sanitize),
+    Soak(soak::Soak),
     Ci(ci::Ci),
 }
 
@@ -38,6 +40,7 @@ impl Command {
             Self::Wine(command) => command.run(sh),
             Self::Emulated(command) => command.run(sh),
             Self::Sanitize(command) => command.run(sh),
+            Self::Soak(command) => command.run(sh),
             Self::Ci(command) => command.run(sh),
         }
     }

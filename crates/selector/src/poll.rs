@@ -66,12 +66,8 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// registered again: there is no `WouldBlock` then that would arm it for the next writer. Who expects
 /// further writers opens it for reading and writing, or uses a level.
 ///
-/// On Windows a `Poll` has no descriptor, and sources are sockets alone. AFD reports a connection whose
-/// halves are both closed as it reports a half-close, and reports nothing when the program itself shuts
-/// down the reading half. A stream and its clones share one AFD poll if they are registered with the same
-/// `Poll`. Do not register them with two: Windows mixes up two AFD polls of one socket, so that events
-/// may be lost. A poll with a timeout of zero directly after `reregister` may come too early for
-/// the event; the next one reports it.
+/// On Windows a `Poll` has no descriptor, and sources are sockets alone. Of a connection whose
+/// halves are both closed AFD tells what it tells of a half-close: that reading has ended.
 ///
 /// # Examples
 /// ```
@@ -295,7 +291,7 @@ impl Inner {
         self.selector.emulates_edges()
     }
 
-    /// Registers a source; `owned` means that the caller owns it and will end the registration
+    /// Registers a source; `owned` tells that the caller owns it and will end the registration
     /// before the source is closed.
     #[inline(always)]
     pub(crate) fn register(
@@ -305,7 +301,6 @@ impl Inner {
         interest: Ready,
         opts: PollOpt,
         owned: bool,
-        clone_of: Option<Key>,
     ) -> io::Result<Key> {
         self.check(interest, opts)?;
         let index = sys::index(source, &self.shared.table)?;
@@ -320,9 +315,7 @@ impl Inner {
         }
         let key = entry.publish(token, meta);
         let opts = self.driven(opts, owned);
-        let registered = self
-            .selector
-            .register(source, key, interest, opts, true, clone_of);
+        let registered = self.selector.register(source, key, interest, opts, true);
         if registered.is_err() {
             self.end(entry);
         }
@@ -349,7 +342,7 @@ impl Inner {
         let (interest, opts) = (meta.interest, self.driven(meta.opts, meta.owned));
         match self
             .selector
-            .register(source, unsettled, interest, opts, false, None)
+            .register(source, unsettled, interest, opts, false)
         {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(RegistrationError::AlreadyRegistered.into());
@@ -448,7 +441,7 @@ impl Inner {
         key.is_some_and(|key| {
             let added = self
                 .selector
-                .register(source, key, meta.interest, opts, true, None);
+                .register(source, key, meta.interest, opts, true);
             added.is_ok()
         })
     }

@@ -42,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("testkit", &["token-ready", "selector"]),
+    ("soak", &["readywire", "testkit"]),
     ("benches", &["readywire"]),
     ("xtask", &[]),
 ];

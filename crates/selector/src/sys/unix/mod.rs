@@ -136,9 +136,8 @@ impl Selector {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
-        clone_of: Option<Key>,
     ) -> io::Result<()> {
-        each!(self, driver => driver.register(source, key, interest, opts, adopt, clone_of))
+        each!(self, driver => driver.register(source, key, interest, opts, adopt))
     }
 
     #[inline(always)]

@@ -13,7 +13,6 @@ use crate::table::Table;
 
 mod device;
 mod driver;
-mod endpoint;
 mod flags;
 mod port;
 #[path = "../raw_event.rs"]
@@ -78,10 +77,8 @@ impl Selector {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
-        clone_of: Option<Key>,
     ) -> io::Result<()> {
-        self.driver
-            .register(source, key, interest, opts, adopt, clone_of)
+        self.driver.register(source, key, interest, opts, adopt)
     }
 
     pub(crate) fn reregister(
