@@ -32,8 +32,9 @@ pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};
 #[cfg(unix)]
 pub use crate::unix::{
-    Interruptions, descriptors, in_child, interrupt_every, is_close_on_exec, limit_descriptors,
-    nonblocking, pipe, restore_sigpipe, runner, unix_pair,
+    Interruptions, descriptors, expect_ended, expect_ended_despite_duplicates, in_child,
+    interrupt_every, is_close_on_exec, limit_descriptors, nonblocking, pipe, restore_sigpipe,
+    runner, unix_pair,
 };
 pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,

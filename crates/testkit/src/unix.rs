@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::ffi::c_int;
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,8 +11,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use std::{env, fs, mem, ptr};
 
+use selector::{Backend, Evented, Events, Poll, PollOpt, Ready, Token};
+
 use crate::backends::{Test, without_crate};
-use crate::{DEADLINE, Task, spawn};
+use crate::{DEADLINE, Task, expect_nothing_now, expect_readiness, spawn};
 
 /// Names the one test that a child runs.
 const CHILD: &str = "READYWIRE_TEST_CHILD";
@@ -158,6 +160,81 @@ pub fn interrupt_every(interval: Duration) -> Interruptions {
         stop: Some(stop),
         sender: Some(sender),
     }
+}
+
+/// Asserts that dropping a registered source ends its registration though a duplicate of its descriptor
+/// lives on, whichever way the duplicate was made. Otherwise the kernel goes on reporting the source,
+/// and polls go on dropping its stale events.
+///
+/// `make` returns a source that is ready for `interest`, and what keeps it so; `take_over` lists the
+/// constructors that take a descriptor over.
+#[track_caller]
+pub fn expect_ended_despite_duplicates<S, P>(
+    backend: Backend,
+    interest: Ready,
+    make: impl Fn() -> (S, P),
+    try_clone: impl Fn(&S) -> io::Result<S>,
+    take_over: &[&dyn Fn(OwnedFd) -> S],
+) where
+    S: Evented + AsFd + AsRawFd + FromRawFd + From<OwnedFd> + Into<OwnedFd>,
+{
+    let duplicate = |source: &dyn AsFd| source.as_fd().try_clone_to_owned().expect("duplicate");
+
+    let (source, _peer) = make();
+    expect_ended(backend, interest, "as_fd", source, |source| {
+        duplicate(source)
+    });
+    let (source, _peer) = make();
+    expect_ended(backend, interest, "as_raw_fd", source, |source| {
+        // SAFETY: the source that gave the number out is borrowed, hence open.
+        duplicate(&unsafe { BorrowedFd::borrow_raw(source.as_raw_fd()) })
+    });
+    let (source, _peer) = make();
+    expect_ended(backend, interest, "try_clone", source, |source| {
+        try_clone(source).expect("clone")
+    });
+    let (source, _peer) = make();
+    let clone = try_clone(&source).expect("clone");
+    expect_ended(backend, interest, "a clone", clone, |_| source);
+
+    let from_raw = |fd: OwnedFd| {
+        // SAFETY: the descriptor is given out here, and nobody else has it.
+        unsafe { S::from_raw_fd(fd.into_raw_fd()) }
+    };
+    let own: [&dyn Fn(OwnedFd) -> S; 2] = [&S::from, &from_raw];
+    for (at, take_over) in own.iter().chain(take_over).enumerate() {
+        let (source, _peer) = make();
+        let fd: OwnedFd = source.into();
+        let source = take_over(duplicate(&fd));
+        expect_ended(
+            backend,
+            interest,
+            &format!("constructor {at}"),
+            source,
+            |_| fd,
+        );
+    }
+}
+
+/// Registers a source that becomes ready, makes a duplicate of it, drops the source, and asserts that
+/// its registration has ended; `way` says how the duplicate came about.
+#[track_caller]
+pub fn expect_ended<S: Evented, D>(
+    backend: Backend,
+    interest: Ready,
+    way: &str,
+    source: S,
+    duplicate: impl FnOnce(&S) -> D,
+) {
+    let poll = Poll::with_backend(backend).expect("a poll");
+    let mut events = Events::with_capacity(4);
+    poll.register(&source, Token(0), interest, PollOpt::LEVEL)
+        .expect("register");
+    expect_readiness(&poll, &mut events, Token(0), interest);
+    let _duplicate = duplicate(&source);
+    drop(source);
+    expect_nothing_now(&poll, &mut events);
+    assert_eq!(poll.stats().stale, 0, "{way}: the kernel still reports it");
 }
 
 /// Runs the rest of a test in a process of its own, in which there is no other test: for limits,

@@ -195,3 +195,25 @@ fn reuse_port_and_deferred_accept_are_taken_over() {
         one.accept().is_ok() || other.accept().is_ok()
     });
 }
+
+#[cfg(unix)]
+mod duplicates {
+    use super::*;
+
+    testkit::on_each_backend! { a_dropped_listener_is_forgotten_though_a_duplicate_lives }
+
+    fn a_dropped_listener_is_forgotten_though_a_duplicate_lives(backend: selector::Backend) {
+        let make = || {
+            let (listener, address) = listener();
+            let client = net::TcpStream::connect(address).unwrap();
+            (listener, client)
+        };
+        testkit::expect_ended_despite_duplicates(
+            backend,
+            Ready::READABLE,
+            make,
+            TcpListener::try_clone,
+            &[&|fd| TcpListener::from_std(fd.into()).unwrap()],
+        );
+    }
+}

@@ -106,6 +106,34 @@ mod unix {
     use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
     use super::*;
+    use crate::support::listener;
+
+    testkit::on_each_backend! { a_dropped_stream_is_forgotten_though_a_duplicate_lives }
+
+    fn a_dropped_stream_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+        let make = || {
+            let (listener, address) = listener();
+            let stream = TcpStream::connect(&address).unwrap();
+            (stream, listener)
+        };
+        testkit::expect_ended_despite_duplicates(
+            backend,
+            Ready::WRITABLE,
+            make,
+            TcpStream::try_clone,
+            &[&|fd| TcpStream::from_stream(fd.into()).unwrap(), &|fd| {
+                TcpStream::from_std(fd.into()).unwrap()
+            }],
+        );
+
+        let (_listener, address) = listener();
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        let duplicate = socket.try_clone().unwrap();
+        let stream = TcpStream::connect_stream(socket.into(), &address).unwrap();
+        let way = "connect_stream";
+        testkit::expect_ended(backend, Ready::WRITABLE, way, stream, |_| duplicate);
+    }
 
     #[test]
     fn a_descriptor_goes_out_and_comes_back() {

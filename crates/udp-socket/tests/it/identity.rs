@@ -52,3 +52,22 @@ fn giving_the_socket_back_ends_its_registration() {
     poll.deregister(&socket).unwrap();
     fails(poll.deregister(&socket), ErrorKind::NotFound);
 }
+
+#[cfg(unix)]
+mod duplicates {
+    use super::*;
+
+    testkit::on_each_backend! { a_dropped_socket_is_forgotten_though_a_duplicate_lives }
+
+    fn a_dropped_socket_is_forgotten_though_a_duplicate_lives(backend: selector::Backend) {
+        testkit::expect_ended_despite_duplicates(
+            backend,
+            Ready::WRITABLE,
+            socket,
+            UdpSocket::try_clone,
+            &[&|fd| UdpSocket::from_socket(fd.into()).unwrap(), &|fd| {
+                UdpSocket::from_std(fd.into()).unwrap()
+            }],
+        );
+    }
+}

@@ -15,6 +15,8 @@ testkit::on_each_backend! {
     the_end_of_writers_reads_as_the_end,
     the_end_of_readers_is_reported_and_breaks_the_pipe,
     a_clone_is_a_source_of_its_own,
+    a_dropped_reader_is_forgotten_though_a_duplicate_lives,
+    a_dropped_writer_is_forgotten_though_a_duplicate_lives,
 }
 
 fn poll_on(backend: Backend) -> (Poll, Events) {
@@ -169,4 +171,33 @@ fn descriptors_and_pipes_of_std_go_in_and_out() {
     let mut writer = unsafe { PipeWriter::from_raw_fd(number) };
     writer.write_all(b"x").unwrap();
     assert_eq!(reader.read(&mut [0; 4]).unwrap(), 1);
+}
+
+fn a_dropped_reader_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+    let make = || {
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        (reader, writer)
+    };
+    testkit::expect_ended_despite_duplicates(
+        backend,
+        Ready::READABLE,
+        make,
+        PipeReader::try_clone,
+        &[&|fd| PipeReader::from_std(fd.into()).unwrap()],
+    );
+}
+
+fn a_dropped_writer_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+    let make = || {
+        let (reader, writer) = pipe().unwrap();
+        (writer, reader)
+    };
+    testkit::expect_ended_despite_duplicates(
+        backend,
+        Ready::WRITABLE,
+        make,
+        PipeWriter::try_clone,
+        &[&|fd| PipeWriter::from_std(fd.into()).unwrap()],
+    );
 }

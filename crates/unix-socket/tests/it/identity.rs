@@ -4,10 +4,16 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net;
 
-use selector::{Poll, PollOpt, Ready};
+use selector::{Backend, Poll, PollOpt, Ready};
 use unix_socket::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::support::{Folder, SOCKET, fails};
+
+testkit::on_each_backend! {
+    a_dropped_stream_is_forgotten_though_a_duplicate_lives,
+    a_dropped_datagram_socket_is_forgotten_though_a_duplicate_lives,
+    a_dropped_listener_is_forgotten_though_a_duplicate_lives,
+}
 
 #[test]
 fn sockets_of_std_are_set_to_non_blocking() {
@@ -160,4 +166,41 @@ fn a_stream_without_a_peer_has_no_credentials() {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     let stream = UnixStream::from(OwnedFd::from(socket));
     assert!(stream.peer_credentials().is_err());
+}
+
+fn a_dropped_stream_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+    testkit::expect_ended_despite_duplicates(
+        backend,
+        Ready::WRITABLE,
+        || UnixStream::pair().unwrap(),
+        UnixStream::try_clone,
+        &[&|fd| UnixStream::from_std(fd.into()).unwrap()],
+    );
+}
+
+fn a_dropped_datagram_socket_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+    testkit::expect_ended_despite_duplicates(
+        backend,
+        Ready::WRITABLE,
+        || UnixDatagram::pair().unwrap(),
+        UnixDatagram::try_clone,
+        &[&|fd| UnixDatagram::from_std(fd.into()).unwrap()],
+    );
+}
+
+fn a_dropped_listener_is_forgotten_though_a_duplicate_lives(backend: Backend) {
+    let make = || {
+        let folder = Folder::new();
+        let path = folder.path("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let client = UnixStream::connect(&path).unwrap();
+        (listener, (folder, client))
+    };
+    testkit::expect_ended_despite_duplicates(
+        backend,
+        Ready::READABLE,
+        make,
+        UnixListener::try_clone,
+        &[&|fd| UnixListener::from_std(fd.into()).unwrap()],
+    );
 }
