@@ -209,7 +209,7 @@ impl Poll {
     /// without an event. A signal does not end the wait.
     ///
     /// # Errors
-    /// What the system says; `events` is empty then.
+    /// Any error of the system's call but `Interrupted`; `events` is empty then.
     ///
     /// # Platform-specific behaviour
     /// On Linux timeouts have the resolution of nanoseconds (from 5.11 on; milliseconds, rounded
@@ -228,10 +228,11 @@ impl Poll {
         self.inner.poll(events, timeout, false)
     }
 
-    /// Does as [`poll`](Poll::poll), but returns when a signal interrupts the wait.
+    /// Waits as [`poll`](Poll::poll) does, but returns when a signal interrupts the wait.
     ///
     /// # Errors
-    /// `Interrupted` after a signal; otherwise what the system says.
+    /// `Interrupted` after a signal, if there is no event to return; otherwise any error of the
+    /// system's call.
     ///
     /// # Platform-specific behaviour
     /// Where several threads poll one `Poll` on the poll(2) backend, one of them waits in the
@@ -580,7 +581,7 @@ impl Inner {
         self.go_on(events, timeout, deadline, interruptible, result)
     }
 
-    /// Goes on after a round that has brought no event.
+    /// Goes on after a round that has brought no event, until one does or the time is over.
     #[inline(never)]
     fn go_on(
         &self,
@@ -590,24 +591,22 @@ impl Inner {
         interruptible: bool,
         mut result: io::Result<()>,
     ) -> io::Result<()> {
+        let mut last = false;
         loop {
-            let looked = timeout == Some(Duration::ZERO) && result.is_ok();
-            match result {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                Err(error) if interruptible => return Err(error),
-                _ => {}
-            }
+            let interrupted = match result {
+                Ok(()) => false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && !interruptible => true,
+                Err(error) => return Err(error),
+            };
             if let Some(deadline) = deadline {
                 timeout = Some(deadline.saturating_duration_since(Instant::now()));
             }
-            if looked || (deadline.is_some() && timeout == Some(Duration::ZERO)) {
-                // What was left out, a wake that was left behind for one, may have taken the room of
-                // an event.
-                return if events.emptied {
-                    self.look(events, self.shared.queue.len())
-                } else {
-                    Ok(())
-                };
+            if timeout == Some(Duration::ZERO) && !interrupted {
+                // Stale events, or a wake, may have taken the room of a live event: look again, once.
+                if last || !events.emptied {
+                    return Ok(());
+                }
+                last = true;
             }
             result = self.round(events, timeout);
             if !events.is_empty() {

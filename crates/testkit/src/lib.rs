@@ -30,6 +30,8 @@ pub use crate::sockets::{
 pub use crate::sockets::{Reservation, reserve};
 pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use crate::unix::in_child_with_faults;
 #[cfg(unix)]
 pub use crate::unix::{
     Interruptions, descriptors, expect_ended, expect_ended_despite_duplicates, in_child,

@@ -247,6 +247,39 @@ pub fn expect_ended<S: Evented, D>(
 /// If the child does not succeed within the deadline, with what it wrote.
 #[track_caller]
 pub fn in_child<F: FnOnce()>(body: F) {
+    in_child_of(|program| command(program), body);
+}
+
+/// Runs the rest of a test as [`in_child`] does, under strace(1), which makes system calls fail:
+/// `faults` is the argument of its option `-e inject=`, such as `epoll_wait:error=EINTR:when=2+2`.
+///
+/// Under an emulator the calls would be the emulator's own: nothing is run there.
+///
+/// # Panics
+/// As [`in_child`], and if strace is missing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[track_caller]
+pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
+    if crate::on_qemu() {
+        return;
+    }
+    in_child_of(
+        |program| {
+            let mut strace = Command::new("strace");
+            strace
+                .args(["-f", "-qq", "-e", "signal=none", "-o", "/dev/null", "-e"])
+                .arg(format!("inject={faults}"))
+                .arg(program)
+                // LeakSanitizer cannot work in a process that is traced.
+                .env("LSAN_OPTIONS", "detect_leaks=0");
+            strace
+        },
+        body,
+    );
+}
+
+#[track_caller]
+fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Command, body: F) {
     // A closure is named after the function it stands in.
     let function = without_crate(type_name::<F>()).trim_end_matches("::{{closure}}");
     let test = Test::current().unwrap_or(function);

@@ -155,6 +155,7 @@ mod signals {
         a_poll_keeps_its_time_under_a_storm_of_signals,
         events_come_through_a_storm_of_signals,
         an_interruptible_poll_tells_of_a_signal,
+        a_look_keeps_its_events_under_a_storm_of_signals,
     }
 
     const STORM: Duration = Duration::from_millis(1);
@@ -206,6 +207,111 @@ mod signals {
                 assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
                 assert!(events.is_empty());
             }
+        });
+    }
+
+    fn a_look_keeps_its_events_under_a_storm_of_signals(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let waker = Waker::new(&poll, Token(1)).unwrap();
+            let (stream, _peer) = tcp_pair();
+            let source = IoSource::new(stream);
+            poll.register(&source, Token(2), Ready::WRITABLE, PollOpt::LEVEL)
+                .unwrap();
+            let _storm = interrupt_every(Duration::from_micros(10));
+            for round in 0..20_000 {
+                let woken = usize::from(round % 2 == 0);
+                if woken == 1 {
+                    waker.wake().unwrap();
+                }
+                let count = poll.poll(&mut events, Some(Duration::ZERO));
+                assert_eq!(count.unwrap(), 1 + woken, "round {round}: {events:?}");
+            }
+        });
+    }
+}
+
+/// System calls that fail with `EINTR` when the kernel would not do that, as in some sandboxes.
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(readywire_libkqueue)
+))]
+mod faults {
+    use std::io::ErrorKind;
+    use std::os::fd::AsFd;
+
+    use selector::Event;
+    use testkit::{expect_nothing_now, in_child_with_faults};
+
+    use super::*;
+
+    testkit::on_each_backend! {
+        a_poll_is_never_interrupted_and_keeps_its_events,
+        an_interrupted_poll_leaves_its_events_to_the_next_one,
+    }
+
+    /// Every fifth wait fails.
+    const FAULTS: &str =
+        "epoll_wait,epoll_pwait,epoll_pwait2,poll,ppoll,ppoll_time64:error=EINTR:when=1+5";
+
+    const TIMEOUTS: [Duration; 3] = [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_millis(1),
+    ];
+
+    /// Polls with each timeout in states in which the handle that wakes takes the room of an event.
+    fn poll_after_wakes(backend: Backend, mut poll_one: impl FnMut(&Poll, &mut Events, Duration)) {
+        let (poll, _) = setup(backend);
+        let (idle, mut events) = setup(backend);
+        let _lent = poll.as_fd();
+        let mut one = Events::with_capacity(1);
+        let waker = Waker::new(&poll, Token(2)).unwrap();
+        let (stream, _peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        for round in 0..100 {
+            for timeout in TIMEOUTS {
+                waker.wake().unwrap();
+                while poll.poll(&mut one, Some(Duration::ZERO)).unwrap() == 0 {}
+                assert_eq!(one.get(0).map(|event| event.token()), Some(Token(2)));
+                // So that the fault hits each of the following calls in some round.
+                for _ in 0..round % 5 {
+                    expect_nothing_now(&idle, &mut events);
+                }
+                poll.register(&source, Token(1), Ready::WRITABLE, PollOpt::LEVEL)
+                    .unwrap();
+                poll_one(&poll, &mut one, timeout);
+                assert_eq!(one.get(0), Some(Event::new(Ready::WRITABLE, Token(1))));
+                poll.deregister(&source).unwrap();
+            }
+        }
+    }
+
+    fn a_poll_is_never_interrupted_and_keeps_its_events(backend: Backend) {
+        in_child_with_faults(FAULTS, || {
+            poll_after_wakes(backend, |poll, events, timeout| {
+                assert_eq!(poll.poll(events, Some(timeout)).unwrap(), 1);
+            });
+        });
+    }
+
+    fn an_interrupted_poll_leaves_its_events_to_the_next_one(backend: Backend) {
+        in_child_with_faults(FAULTS, || {
+            let mut interrupted = 0;
+            poll_after_wakes(backend, |poll, events, timeout| {
+                loop {
+                    match poll.poll_interruptible(events, Some(timeout)) {
+                        Ok(0) => {}
+                        Ok(_) => break,
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+                            assert!(events.is_empty(), "{events:?}");
+                            interrupted += 1;
+                        }
+                    }
+                }
+            });
+            assert!(interrupted > 0);
         });
     }
 }
