@@ -51,6 +51,18 @@ pub enum RegistrationError {
     /// The interest cannot be had together with `PollOpt::EXCLUSIVE`. The kind is `InvalidInput`.
     #[error("{0:?} cannot be watched with EXCLUSIVE; allowed are READABLE and WRITABLE")]
     ExclusiveInterest(Ready),
+    /// The source is the `Poll` itself. The kind is `InvalidInput`.
+    #[error("a Poll cannot be registered with itself")]
+    Itself,
+    /// The source is a `Poll` with which this one is registered, directly or through others, or it
+    /// has too many `Poll`s inside each other. The kind is `InvalidInput`. Only epoll reports it.
+    #[error("the Polls would be registered with each other in a cycle, or more than five deep")]
+    Cycle,
+    /// The source is a regular file, a directory or another file that epoll does not support. Reading
+    /// and writing it never fails with `WouldBlock`. The kind is `PermissionDenied`. Only epoll
+    /// reports it.
+    #[error("files are always ready and cannot be watched; read and write them without waiting")]
+    AlwaysReady,
 }
 
 impl RegistrationError {
@@ -71,9 +83,11 @@ impl From<RegistrationError> for io::Error {
                 io::ErrorKind::AlreadyExists
             }
             RegistrationError::NotRegistered => io::ErrorKind::NotFound,
-            RegistrationError::Options(_) | RegistrationError::ExclusiveInterest(_) => {
-                io::ErrorKind::InvalidInput
-            }
+            RegistrationError::Options(_)
+            | RegistrationError::ExclusiveInterest(_)
+            | RegistrationError::Itself
+            | RegistrationError::Cycle => io::ErrorKind::InvalidInput,
+            RegistrationError::AlwaysReady => io::ErrorKind::PermissionDenied,
         };
         error.into_io(kind)
     }

@@ -247,7 +247,7 @@ pub fn expect_ended<S: Evented, D>(
 /// If the child does not succeed within the deadline, with what it wrote.
 #[track_caller]
 pub fn in_child<F: FnOnce()>(body: F) {
-    in_child_of(|program| command(program), body);
+    in_child_of(command, body);
 }
 
 /// Runs the rest of a test as [`in_child`] does, under strace(1), which makes system calls fail:

@@ -10,6 +10,7 @@ use token_ready::{PollOpt, Ready};
 
 use super::fd::{check, milliseconds};
 use super::{Scratch, WakeFd};
+use crate::RegistrationError;
 use crate::key::Key;
 use crate::sys::Driver;
 
@@ -104,7 +105,8 @@ impl Driver for Epoll {
             Err(error) if adopt && error.kind() == io::ErrorKind::AlreadyExists => {
                 self.adopt(error, fd, key, interest, opts)
             }
-            result => result,
+            Err(error) => Err(refusal(error, opts)),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -245,6 +247,18 @@ impl Epoll {
         timeout: Option<Duration>,
     ) -> io::Result<usize> {
         system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds(timeout))
+    }
+}
+
+/// Explains why the kernel refuses to watch a descriptor, where its own words do not.
+#[cold]
+fn refusal(error: io::Error, opts: PollOpt) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => RegistrationError::AlwaysReady.into(),
+        Some(libc::ELOOP) => RegistrationError::Cycle.into(),
+        // A duplicate of the set's own descriptor; an exclusive watch has other reasons.
+        Some(libc::EINVAL) if !opts.is_exclusive() => RegistrationError::Itself.into(),
+        _ => error,
     }
 }
 

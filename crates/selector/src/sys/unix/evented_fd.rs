@@ -20,7 +20,16 @@ use crate::{Evented, Poll};
 /// may come under the old token until the new descriptor is registered, which replaces the old
 /// registration.
 ///
+/// # Errors
+/// Registering fails with `EBADF` for a number that is no open descriptor, or one that the system
+/// cannot watch, such as a descriptor opened with `O_PATH`.
+///
 /// # Platform-specific behaviour
+/// Regular files and directories are always ready. epoll refuses them, and devices such as
+/// `/dev/null`, with [`RegistrationError::AlwaysReady`](crate::RegistrationError::AlwaysReady).
+/// `Backend::Poll` reports them as readable and writable at every poll. kqueue reports a regular file
+/// as readable until its end is reached.
+///
 /// With `Backend::Poll` an edge is reported as a level would be: nobody tells the `Poll` when the
 /// descriptor is drained. [`IoSource`](crate::IoSource) does. Nor can that backend tell a number
 /// that is used anew where both descriptors are of one file, or of none (an eventfd, a timerfd):

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
 
+use crate::RegistrationError;
 use crate::backend::Backend;
 use crate::key::{Index, Key};
 use crate::sys::Driver;
@@ -137,7 +138,13 @@ impl Selector {
         opts: PollOpt,
         adopt: bool,
     ) -> io::Result<()> {
-        each!(self, driver => driver.register(source, key, interest, opts, adopt))
+        each!(self, driver => {
+            // NetBSD's kernel crashes on a kqueue in itself.
+            if source == driver.as_fd().as_raw_fd() {
+                return Err(RegistrationError::Itself.into());
+            }
+            driver.register(source, key, interest, opts, adopt)
+        })
     }
 
     #[inline(always)]

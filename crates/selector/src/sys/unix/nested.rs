@@ -2,10 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::{Evented, Poll};
+use crate::{Evented, Poll, RegistrationError};
 
 impl AsFd for Poll {
     /// Lends the descriptor, which is readable when a poll would return something.
@@ -45,8 +46,16 @@ fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
 /// A `Poll` is no source by itself: through an `Arc` the call `inner.register(…)` would then mean
 /// registering the `Poll`, not registering with it.
 ///
+/// # Errors
+/// `InvalidInput` with a [`RegistrationError`] if a `Poll` is registered with itself: as an
+/// `EventedPoll`, by its descriptor, or on epoll by a duplicate of its descriptor.
+///
 /// # Platform-specific behaviour
 /// A `Poll` on the poll(2) backend cannot be registered: it is `Unsupported`.
+///
+/// `Poll`s must not be registered with each other in a cycle. epoll refuses that, and more than five
+/// inside each other, with [`RegistrationError::Cycle`]. Not every kqueue does: a cycle can stop the
+/// whole system there, as can a `Poll` that is registered with itself by a duplicate.
 ///
 /// # Examples
 /// ```
@@ -76,6 +85,9 @@ impl Evented for EventedPoll<'_> {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
+        if Arc::ptr_eq(&self.0.inner, &poll.inner) {
+            return Err(RegistrationError::Itself.into());
+        }
         let descriptor = self.0.inner.selector.nested()?.as_raw_fd();
         self.0.inner.lend();
         let opts = driven(poll, opts)?;

@@ -57,17 +57,48 @@ struct Watch {
     drained: u32,
 }
 
-/// The device and the number of a file, by which two files are told apart.
-type File = (libc::dev_t, libc::ino_t);
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        // Of the other call 32-bit programs get `EOVERFLOW` for a file that is large or has a large
+        // number.
+        use libc::{fstat64 as fstat, stat64 as stat};
+    } else {
+        use libc::{fstat, stat};
+    }
+}
 
-/// Asks which file a descriptor stands for, and so whether it is one.
+/// The device and the number of a file, by which two files are told apart.
+type File = (u64, u64);
+
+/// Asks which file a descriptor stands for.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "both numbers have other types on other systems"
+)]
 fn file(fd: RawFd) -> io::Result<File> {
-    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    let mut status = MaybeUninit::<stat>::uninit();
     // SAFETY: there is room for what the call writes; the system checks the descriptor.
-    check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) })?;
+    check(unsafe { fstat(fd, status.as_mut_ptr()) })?;
     // SAFETY: the call succeeded, so that it has written the structure.
-    let stat = unsafe { stat.assume_init() };
-    Ok((stat.st_dev, stat.st_ino))
+    let status = unsafe { status.assume_init() };
+    Ok((status.st_dev as u64, status.st_ino as u64))
+}
+
+/// Checks that the system can watch a descriptor: one opened with `O_PATH` it cannot.
+fn check_watchable(fd: RawFd) -> io::Result<()> {
+    let mut pollfd = [libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    }];
+    match poll(&mut pollfd, Some(Duration::ZERO)) {
+        // A signal interrupts the call only where there is nothing to report.
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ if pollfd[0].revents & libc::POLLNVAL != 0 => {
+            Err(io::Error::from_raw_os_error(libc::EBADF))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A poller's copy of the list.
@@ -299,6 +330,7 @@ impl Driver for PollDriver {
         adopt: bool,
     ) -> io::Result<()> {
         let file = file(fd)?;
+        check_watchable(fd)?;
         let mut list = self.list();
         if !adopt && list.get(fd).is_some_and(|watch| watch.file == file) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -308,11 +340,13 @@ impl Driver for PollDriver {
     }
 
     fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
+        let file = file(fd)?;
         let mut list = self.list();
-        let Some(watch) = list.get(fd) else {
+        if list.get(fd).is_none_or(|watch| watch.file != file) {
+            list.remove(fd);
+            self.removed(list)?;
             return Err(io::ErrorKind::NotFound.into());
-        };
-        let file = watch.file;
+        }
         list.insert(Watch::new(fd, file, key, interest, opts));
         self.changed(list)
     }

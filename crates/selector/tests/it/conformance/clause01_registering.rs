@@ -469,7 +469,7 @@ mod descriptors {
     use std::fs::File;
     use std::os::fd::{AsFd, AsRawFd};
 
-    use selector::EventedFd;
+    use selector::{Evented, EventedFd};
     use testkit::{in_child, pipe, unix_pair};
 
     use super::*;
@@ -479,6 +479,8 @@ mod descriptors {
         a_raw_source_does_not_end_an_owned_ones_registration,
         a_bad_descriptor_leaves_nothing_behind,
         a_bad_descriptor_of_any_number_is_refused_at_once,
+        a_closed_descriptor_cannot_be_reregistered,
+        a_regular_file_is_refused_with_the_reason_or_always_ready,
         a_file_is_refused_or_always_ready,
         a_raw_descriptor_is_known_by_its_number,
     }
@@ -641,5 +643,86 @@ mod descriptors {
         expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
         poll.deregister(&EventedFd(&fd)).unwrap();
         expect_silence(&poll, &mut events);
+    }
+
+    fn a_closed_descriptor_cannot_be_reregistered(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let interest = (Ready::READABLE, PollOpt::LEVEL);
+            let (reader, _writer) = pipe();
+            let fd = reader.as_raw_fd();
+            poll.register(&EventedFd(&fd), Token(1), interest.0, interest.1)
+                .unwrap();
+            drop(reader);
+            poll.reregister(&EventedFd(&fd), Token(2), interest.0, interest.1)
+                .unwrap_err();
+            assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+
+            // Its number is used again, by a file that was never registered.
+            let (reader, mut writer) = pipe();
+            assert_eq!(reader.as_raw_fd(), fd);
+            poll.register(&EventedFd(&fd), Token(1), interest.0, interest.1)
+                .unwrap();
+            drop(reader);
+            let (stream, mut peer) = unix_pair();
+            assert_eq!(stream.as_raw_fd(), fd);
+            refused(
+                poll.reregister(&EventedFd(&fd), Token(2), interest.0, interest.1),
+                ErrorKind::NotFound,
+                RegistrationError::NotRegistered,
+            );
+            peer.write_all(b"x").unwrap();
+            writer.write_all(b"x").unwrap_err();
+            expect_silence(&poll, &mut events);
+        });
+    }
+
+    fn a_regular_file_is_refused_with_the_reason_or_always_ready(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let file = File::open(std::env::current_exe().unwrap()).unwrap();
+        let result = poll.register(&file.as_fd(), Token(1), Ready::READABLE, PollOpt::LEVEL);
+        if backend == Backend::Epoll {
+            refused(
+                result,
+                ErrorKind::PermissionDenied,
+                RegistrationError::AlwaysReady,
+            );
+            expect_silence(&poll, &mut events);
+        } else {
+            result.unwrap();
+            expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+        }
+    }
+
+    #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        not(readywire_libkqueue)
+    ))]
+    mod paths {
+        use std::fs::OpenOptions;
+        use std::os::unix::fs::OpenOptionsExt;
+
+        use super::*;
+
+        testkit::on_each_backend! { a_descriptor_that_cannot_be_watched_is_refused }
+
+        fn a_descriptor_that_cannot_be_watched_is_refused(backend: Backend) {
+            let (poll, mut events) = setup(backend);
+            let path = OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_PATH)
+                .open("/")
+                .unwrap();
+            let owned = IoSource::new(path.try_clone().unwrap());
+            let ways: [&dyn Evented; 3] = [&EventedFd(&path.as_raw_fd()), &path.as_fd(), &owned];
+            for way in ways {
+                let error = poll
+                    .register(way, Token(1), Ready::READABLE, PollOpt::LEVEL)
+                    .unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{error:?}");
+                assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+            }
+            expect_silence(&poll, &mut events);
+        }
     }
 }

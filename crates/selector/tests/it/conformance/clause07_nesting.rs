@@ -5,11 +5,15 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use selector::{Backend, Event, EventedPoll, Events, IoSource, Poll, PollOpt, Ready, Token, Waker};
+use selector::{
+    Backend, Event, Evented, EventedFd, EventedPoll, Events, IoSource, Poll, PollOpt, Ready,
+    RegistrationError, Token, Waker,
+};
 use testkit::{
     collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
 };
 
+use super::clause01_registering::refused;
 use super::clause07_waking::{WOKEN, registration};
 use crate::setup;
 
@@ -18,6 +22,7 @@ testkit::on_each_backend! {
     a_poll_in_a_poll_wakes_its_outer_one,
     a_lent_poll_reports_a_level_once_in_a_batch,
     a_poll_cannot_be_registered_with_itself,
+    a_cycle_of_polls_is_refused_by_epoll,
     a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
     a_lent_poll_that_was_looked_at_is_quiet,
     a_waker_that_is_made_is_nothing_to_report,
@@ -173,14 +178,41 @@ fn a_waker_that_is_made_is_nothing_to_report(backend: Backend) {
 
 fn a_poll_cannot_be_registered_with_itself(backend: Backend) {
     let (poll, mut events) = setup(backend);
-    poll.register(
-        &EventedPoll(&poll),
-        Token(1),
-        Ready::READABLE,
-        PollOpt::LEVEL,
-    )
-    .unwrap_err();
+    let (fd, lent) = (poll.as_raw_fd(), IoSource::new(&poll));
+    let ways: [&dyn Evented; 4] = [&EventedPoll(&poll), &EventedFd(&fd), &poll.as_fd(), &lent];
+    for way in ways {
+        refused(
+            poll.register(way, Token(1), Ready::READABLE, PollOpt::LEVEL),
+            ErrorKind::InvalidInput,
+            RegistrationError::Itself,
+        );
+        assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+    }
     expect_silence(&poll, &mut events);
+}
+
+fn a_cycle_of_polls_is_refused_by_epoll(backend: Backend) {
+    if backend != Backend::Epoll {
+        // poll(2) has no nesting at all; not every kqueue survives a cycle.
+        return;
+    }
+    let polls = [0; 3].map(|_| Poll::with_backend(backend).unwrap());
+    let register = |inner: &dyn Evented, outer: &Poll| {
+        outer.register(inner, Token(1), Ready::READABLE, PollOpt::LEVEL)
+    };
+    register(&EventedPoll(&polls[0]), &polls[1]).unwrap();
+    register(&EventedPoll(&polls[1]), &polls[2]).unwrap();
+    refused(
+        register(&EventedPoll(&polls[2]), &polls[0]),
+        ErrorKind::InvalidInput,
+        RegistrationError::Cycle,
+    );
+    let duplicate = polls[0].as_fd().try_clone_to_owned().unwrap();
+    refused(
+        register(&duplicate.as_fd(), &polls[0]),
+        ErrorKind::InvalidInput,
+        RegistrationError::Itself,
+    );
 }
 
 fn a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was(backend: Backend) {
