@@ -14,7 +14,7 @@ use crate::queue::Outcome;
 use crate::shared::Shared;
 use crate::source::Place;
 use crate::stats::Stats;
-use crate::sys::{self, RawEvent, RawSource, Selector};
+use crate::sys::{self, Drained, RawEvent, RawSource, Selector};
 use crate::table::Entry;
 use crate::{Backend, Evented, Events, RegistrationError};
 
@@ -25,11 +25,25 @@ use crate::{Backend, Evented, Events, RegistrationError};
 ///
 /// # Triggers
 /// * `PollOpt::LEVEL` (or none): reported at every poll while the condition holds.
-/// * `PollOpt::EDGE`: reported when the condition arises anew. Drain the source until
-///   `WouldBlock` before polling again. An event too many is possible, one too few is not.
+/// * `PollOpt::EDGE`: reported when the condition arises. Drain the source before polling again;
+///   what arrives after that is a new edge. Events may be spurious but are never lost.
 /// * `PollOpt::ONESHOT`, with either: reported once, then silent until reregistered.
 ///
 /// An empty interest reports errors and hang-ups alone.
+///
+/// # What drains a source
+/// `WouldBlock` does, always. On a stream socket and a pipe, so does a read or a write of fewer
+/// bytes than the buffers hold, with these exceptions, after which only `WouldBlock` or `Ok(0)` shows
+/// that nothing is left:
+///
+/// * the event had `READ_CLOSED`, `HUP`, `ERROR` or `PRIORITY`;
+/// * the read ended at the mark of urgent data, or behind descriptors that came on a Unix stream;
+/// * there were more buffers than the OS takes in one call.
+///
+/// Neither a datagram nor a peek drains a source. The handle does not matter: the source, its clone
+/// or, inside of the source's `try_io`, its borrowed descriptor. A backend that emulates edges
+/// (poll(2), AFD) learns of it from these; after I/O that was done otherwise it reports no further
+/// edge.
 ///
 /// # Events
 /// A source has at most one event in a batch, with all it is ready for. Nothing outside the
@@ -478,8 +492,8 @@ impl Inner {
         }
     }
 
-    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) {
-        if self.selector.rearm(source, key, direction) {
+    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready, drained: Drained) {
+        if self.selector.rearm(source, key, direction, drained) {
             self.shared.counters.rearms.add(1);
         }
     }

@@ -10,15 +10,16 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::key::Key;
 use crate::poll::Inner;
 use crate::standing::Standing;
-use crate::sys::{AsSource, RawSource};
+use crate::sys::{AsSource, Drained, RawSource};
 use crate::{Evented, Poll};
 
 /// Something with a descriptor, together with its registration.
 ///
 /// It is what socket types are built on. It knows which `Poll` the source stands with, refuses to
 /// stand with two, and ends the registration when it is dropped, before the descriptor closes.
-/// All I/O goes through [`try_io`](IoSource::try_io), so that a backend which emulates
-/// edge-triggered events learns of `WouldBlock`.
+/// All I/O goes through [`try_io`](IoSource::try_io) or is followed by
+/// [`rearm_after`](IoSource::rearm_after), so that a backend which emulates edges learns when the
+/// source is drained.
 ///
 /// The `T` must be non-blocking already, and the descriptor it lends must stay the same for as
 /// long as it lives.
@@ -106,9 +107,12 @@ impl<T: AsSource> IoSource<T> {
 
     /// Runs one I/O operation in the given direction, `READABLE` or `WRITABLE` (or both).
     ///
+    /// After an error, in most cases `WouldBlock`, an edge in that direction can be reported again.
+    /// A short read or write on a stream or a pipe shows that it is drained, too: report it by
+    /// [`rearm_after`](IoSource::rearm_after), or go on until `WouldBlock`.
+    ///
     /// # Errors
-    /// What `operation` returns. After any error, `WouldBlock` above all, an edge that was reported
-    /// is armed anew.
+    /// Any error from `operation`.
     #[inline]
     pub fn try_io<R>(
         &self,
@@ -122,13 +126,57 @@ impl<T: AsSource> IoSource<T> {
         result
     }
 
-    /// Lets an edge in the given direction be reported anew.
+    /// Lets an edge in the given direction be reported again, on a backend that emulates edges.
     ///
-    /// [`try_io`](IoSource::try_io) does so by itself after an error. It is for operations that
-    /// end a condition in another way, such as taking the socket's pending error.
+    /// [`try_io`](IoSource::try_io) does so after an error. Call it after an operation that ends a
+    /// condition in another way, such as taking the socket's pending error, or that was done through
+    /// a borrowed descriptor.
     #[inline]
     pub fn rearm(&self, direction: Ready) {
-        self.place.rearm(direction);
+        if self.place.is_observed() {
+            self.place.rearm(direction, Drained::Failure);
+        }
+    }
+
+    /// Lets an edge be reported again if one read or write on a stream or a pipe has drained it;
+    /// returns `result`, the number of bytes that the call moved.
+    ///
+    /// `offered` computes how long the buffers are; only backends that emulate edges need it. An
+    /// error drains the source, and so do fewer bytes than were offered. `Ok(0)` does not: it is the
+    /// end of the stream. Neither datagrams nor peeked data go through here.
+    ///
+    /// # Errors
+    /// The error in `result`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::IoSource;
+    /// use std::io::{self, Read};
+    /// use std::net::TcpStream;
+    /// use token_ready::Ready;
+    ///
+    /// fn read(source: &IoSource<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
+    ///     let mut stream = source.get_sole();
+    ///     source.rearm_after(Ready::READABLE, stream.read(buf), || buf.len())
+    /// }
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// # stream.set_nonblocking(true)?;
+    /// # assert!(read(&IoSource::new(stream), &mut [0; 4]).is_err());
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    #[inline]
+    pub fn rearm_after(
+        &self,
+        direction: Ready,
+        result: io::Result<usize>,
+        offered: impl FnOnce() -> usize,
+    ) -> io::Result<usize> {
+        if self.place.is_observed() {
+            let moved = result.as_ref().ok().copied();
+            self.place.rearm_after(direction, moved, offered());
+        }
+        result
     }
 
     /// Borrows what was taken in, to do anything with it.
@@ -360,17 +408,24 @@ impl Place {
     }
 
     #[inline]
-    fn rearm(&self, direction: Ready) {
-        if self.observed.load(Ordering::Relaxed) {
-            self.rearm_now(direction);
+    fn is_observed(&self) -> bool {
+        self.observed.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn rearm_after(&self, direction: Ready, moved: Option<usize>, offered: usize) {
+        match moved {
+            None => self.rearm(direction, Drained::Failure),
+            Some(count) if 0 < count && count < offered => self.rearm(direction, Drained::Short),
+            Some(_) => {}
         }
     }
 
     #[cold]
-    fn rearm_now(&self, direction: Ready) {
+    fn rearm(&self, direction: Ready, drained: Drained) {
         let rearm = |poll: &Weak<Inner>, at: Registered| {
             if let Some(poll) = poll.upgrade() {
-                poll.rearm(at.source, at.key, direction);
+                poll.rearm(at.source, at.key, direction, drained);
             }
         };
         if let Some(clones) = self.clones.get() {

@@ -34,7 +34,7 @@ pub struct Stats {
     /// An estimate where several threads wake by clones of one waker at the same moment, and off by the
     /// wakes that are under way just then.
     pub wakes_elided: usize,
-    /// Edges that were armed anew after `WouldBlock`, on a backend that emulates them.
+    /// Edges that were re-armed when their source was drained, on a backend that emulates them.
     pub rearms: usize,
 }
 

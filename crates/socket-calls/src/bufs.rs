@@ -22,6 +22,18 @@ pub fn span(bufs: &[impl Deref<Target = [u8]>]) -> Option<Range<usize>> {
     cut(bufs, MAX_BUFS)
 }
 
+/// Returns how many bytes the buffers hold together.
+///
+/// # Examples
+/// ```
+/// use std::io::IoSlice;
+///
+/// assert_eq!(socket_calls::total(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]), 3);
+/// ```
+pub fn total(bufs: &[impl Deref<Target = [u8]>]) -> usize {
+    bufs.iter().map(|buf| buf.len()).sum()
+}
+
 fn cut(bufs: &[impl Deref<Target = [u8]>], most: usize) -> Option<Range<usize>> {
     let start = bufs.iter().position(|buf| !buf.is_empty())?;
     Some(start..bufs.len().min(start.saturating_add(most)))

@@ -4,7 +4,7 @@ mod bufs;
 mod os;
 mod socket;
 
-pub use crate::bufs::{skip_empty, span};
+pub use crate::bufs::{skip_empty, span, total};
 pub use crate::os::*;
 pub use crate::socket::{
     Received, accept, accept_blocking, connect, connecting, ip_address, peek, peek_from, recv,

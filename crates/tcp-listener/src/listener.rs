@@ -276,6 +276,34 @@ impl TcpListener {
         Ok(taken)
     }
 
+    /// Runs `operation` on the standard library's listener, for an accept that goes through a
+    /// borrowed descriptor, such as `libc::accept`.
+    ///
+    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
+    /// again. A backend that emulates edges (poll(2), AFD) cannot see an accept that was done in any other
+    /// way, and reports no further edge after it.
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    ///
+    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let (stream, _) = listener.try_io(Ready::READABLE, |listener| listener.accept())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::TcpListener) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.lend()))
+    }
+
     /// The socket, for calls that do not duplicate it.
     fn socket(&self) -> &net::TcpListener {
         self.io.get_sole()

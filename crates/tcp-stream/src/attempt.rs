@@ -165,7 +165,7 @@ impl Attempt {
 
     /// Remembers the error of an operation.
     #[inline]
-    fn note(&self, error: &io::Error) {
+    pub(crate) fn note(&self, error: &io::Error) {
         if error.kind() != io::ErrorKind::WouldBlock {
             self.note_now(error);
         }

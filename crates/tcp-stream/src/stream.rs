@@ -386,7 +386,9 @@ impl TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.take_in(|stream| stream.peek(buf))
+        self.io.try_io(Ready::READABLE, |stream| {
+            self.attempt.watch(Ready::READABLE, || stream.peek(buf))
+        })
     }
 
     /// Reads into several buffers, each filled before the next is touched (`readv(2)`).
@@ -419,7 +421,11 @@ impl TcpStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.take_in(|stream| socket_calls::recv_vectored(&SockRef::from(stream), &mut bufs[span]))
+        let bufs = &mut bufs[span];
+        let read = || socket_calls::recv_vectored(&SockRef::from(self.socket()), bufs);
+        let result = self.attempt.watch(Ready::READABLE, read);
+        self.io
+            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -454,18 +460,70 @@ impl TcpStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.put_out(|stream| socket_calls::send_vectored(&SockRef::from(stream), &bufs[span]))
+        let bufs = &bufs[span];
+        self.put_out(
+            |stream| socket_calls::send_vectored(&SockRef::from(stream), bufs),
+            || socket_calls::total(bufs),
+        )
     }
 
-    /// Reads, and remembers an error for [`finish_connect`](TcpStream::finish_connect).
+    /// Runs `operation` on the standard library's stream, for I/O that goes through a borrowed
+    /// descriptor: that of [socket2](https://docs.rs/socket2)'s `SockRef`, or `libc::recv`.
+    ///
+    /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
+    /// edge in that direction can be reported again. A backend that emulates edges (poll(2), AFD)
+    /// cannot see I/O that was done in any other way, and reports no further edge after it. Of a
+    /// short transfer it does not know either: go on until `WouldBlock`, or call
+    /// [`rearm`](TcpStream::rearm).
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send_out_of_band(b"!"))?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
-    fn take_in(
+    pub fn try_io<R>(
         &self,
-        operation: impl FnOnce(&net::TcpStream) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        self.io.try_io(Ready::READABLE, |stream| {
-            self.attempt.watch(Ready::READABLE, || operation(stream))
-        })
+        direction: Ready,
+        operation: impl FnOnce(&net::TcpStream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let result = operation(self.lend()).inspect_err(|error| self.attempt.note(error));
+        self.io.try_io(direction, |_| result)
+    }
+
+    /// Lets an edge in the given direction be reported again, after a short transfer in
+    /// [`try_io`](TcpStream::try_io).
+    ///
+    /// # Platform-specific behaviour
+    /// epoll and kqueue need no help: there it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let message = [b'x'; 4096];
+    /// let count = stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
+    /// if count < message.len() {
+    ///     stream.rearm(Ready::WRITABLE); // an event tells when to send the rest
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn rearm(&self, direction: Ready) {
+        self.io.rearm(direction);
     }
 
     /// Writes, and remembers an error for [`finish_connect`](TcpStream::finish_connect).
@@ -473,11 +531,11 @@ impl TcpStream {
     fn put_out(
         &self,
         operation: impl FnOnce(&net::TcpStream) -> io::Result<usize>,
+        offered: impl FnOnce() -> usize,
     ) -> io::Result<usize> {
-        self.io.try_io(Ready::WRITABLE, |stream| {
-            let write = || operation(stream).map_err(os::write_error);
-            self.attempt.watch(Ready::WRITABLE, write)
-        })
+        let write = || operation(self.socket()).map_err(os::write_error);
+        let result = self.attempt.watch(Ready::WRITABLE, write);
+        self.io.rearm_after(Ready::WRITABLE, result, offered)
     }
 
     /// The socket, for calls that do not duplicate it.
@@ -545,7 +603,9 @@ impl Read for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.take_in(|stream| socket_calls::recv(&SockRef::from(stream), buf))
+        let read = || socket_calls::recv(&SockRef::from(self.socket()), buf);
+        let result = self.attempt.watch(Ready::READABLE, read);
+        self.io.rearm_after(Ready::READABLE, result, || buf.len())
     }
 
     #[inline]
@@ -576,7 +636,10 @@ impl Write for &TcpStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.put_out(|stream| socket_calls::send(&SockRef::from(stream), buf))
+        self.put_out(
+            |stream| socket_calls::send(&SockRef::from(stream), buf),
+            || buf.len(),
+        )
     }
 
     #[inline]

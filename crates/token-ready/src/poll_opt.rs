@@ -17,7 +17,8 @@ bitflags::bitflags! {
     /// ```
     #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct PollOpt: u8 {
-        /// Reported when the condition arises anew; drain the source until `WouldBlock`.
+        /// Reported when the condition arises; the caller then drains the source. What drains it is
+        /// in the docs of the `Poll`.
         const EDGE = 1 << 0;
         /// Reported at every poll while the condition holds.
         const LEVEL = 1 << 1;

@@ -442,6 +442,36 @@ impl UdpSocket {
         Ok(taken)
     }
 
+    /// Runs `operation` on the standard library's socket, for I/O that goes through a borrowed
+    /// descriptor: that of [socket2](https://docs.rs/socket2)'s `SockRef`, or `libc::recv`.
+    ///
+    /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
+    /// edge in that direction can be reported again. A backend that emulates edges (poll(2), AFD)
+    /// cannot see I/O that was done in any other way, and reports no further edge after it.
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let own = socket.local_addr()?.into();
+    /// socket.try_io(Ready::WRITABLE, |socket| SockRef::from(socket).send_to(b"hello", &own))?;
+    /// assert_eq!(socket.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::UdpSocket) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.lend()))
+    }
+
     /// Runs one operation.
     #[inline]
     pub(crate) fn operate<R>(

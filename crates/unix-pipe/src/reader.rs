@@ -95,6 +95,62 @@ impl PipeReader {
             io: self.io.try_clone_with(io::PipeReader::try_clone)?,
         })
     }
+
+    /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
+    /// borrowed descriptor, such as `libc::read` or `splice(2)`.
+    ///
+    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
+    /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
+    /// and reports no further edge after it. Of a short read it does not know either: go on until
+    /// `WouldBlock`, or call [`rearm`](PipeReader::rearm).
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (reader, mut writer) = unix_pipe::pipe()?;
+    /// writer.write_all(b"hello")?;
+    /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut [0; 16]))?;
+    /// assert_eq!(count, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&io::PipeReader) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.io.get_ref()))
+    }
+
+    /// Lets an edge be reported again, after a short read in
+    /// [`try_io`](PipeReader::try_io).
+    ///
+    /// # Platform-specific behaviour
+    /// epoll and kqueue need no help: there it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (reader, mut writer) = unix_pipe::pipe()?;
+    /// writer.write_all(b"hello")?;
+    /// let mut buf = [0; 16];
+    /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut buf))?;
+    /// if count < buf.len() {
+    ///     reader.rearm(Ready::READABLE); // an event tells when to read on
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn rearm(&self, direction: Ready) {
+        self.io.rearm(direction);
+    }
 }
 
 impl Read for PipeReader {
@@ -109,17 +165,18 @@ impl Read for PipeReader {
 
 impl Read for &PipeReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io
-            .try_io(Ready::READABLE, |mut reader| reader.read(buf))
+        let result = self.io.get_sole().read(buf);
+        self.io.rearm_after(Ready::READABLE, result, || buf.len())
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.io.try_io(Ready::READABLE, |mut reader| {
-            reader.read_vectored(&mut bufs[span])
-        })
+        let bufs = &mut bufs[span];
+        let result = self.io.get_sole().read_vectored(bufs);
+        self.io
+            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 }
 
@@ -158,12 +215,16 @@ impl fmt::Debug for PipeReader {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeReader::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsFd for PipeReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get_ref().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeReader::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsRawFd for PipeReader {
     fn as_raw_fd(&self) -> RawFd {
         self.io.get_ref().as_raw_fd()

@@ -81,6 +81,60 @@ impl PipeWriter {
             io: self.io.try_clone_with(io::PipeWriter::try_clone)?,
         })
     }
+
+    /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
+    /// borrowed descriptor, such as `libc::write` or `splice(2)`.
+    ///
+    /// `direction` is `WRITABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
+    /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
+    /// and reports no further edge after it. Of a short write it does not know either: go on until
+    /// `WouldBlock`, or call [`rearm`](PipeWriter::rearm).
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use std::io::{Read, Write};
+    ///
+    /// let (mut reader, writer) = unix_pipe::pipe()?;
+    /// writer.try_io(Ready::WRITABLE, |mut writer| writer.write(b"hello"))?;
+    /// assert_eq!(reader.read(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&io::PipeWriter) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.io.get_ref()))
+    }
+
+    /// Lets an edge be reported again, after a short write in
+    /// [`try_io`](PipeWriter::try_io).
+    ///
+    /// # Platform-specific behaviour
+    /// epoll and kqueue need no help: there it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use std::io::Write;
+    ///
+    /// let (_reader, writer) = unix_pipe::pipe()?;
+    /// let message = [b'x'; 4096];
+    /// let count = writer.try_io(Ready::WRITABLE, |mut writer| writer.write(&message))?;
+    /// if count < message.len() {
+    ///     writer.rearm(Ready::WRITABLE); // an event tells when to write the rest
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn rearm(&self, direction: Ready) {
+        self.io.rearm(direction);
+    }
 }
 
 impl Write for PipeWriter {
@@ -99,17 +153,18 @@ impl Write for PipeWriter {
 
 impl Write for &PipeWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .try_io(Ready::WRITABLE, |mut writer| writer.write(buf))
+        let result = self.io.get_sole().write(buf);
+        self.io.rearm_after(Ready::WRITABLE, result, || buf.len())
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.io.try_io(Ready::WRITABLE, |mut writer| {
-            writer.write_vectored(&bufs[span])
-        })
+        let bufs = &bufs[span];
+        let result = self.io.get_sole().write_vectored(bufs);
+        self.io
+            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -152,12 +207,16 @@ impl fmt::Debug for PipeWriter {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeWriter::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsFd for PipeWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get_ref().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeWriter::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsRawFd for PipeWriter {
     fn as_raw_fd(&self) -> RawFd {
         self.io.get_ref().as_raw_fd()

@@ -490,6 +490,35 @@ impl UnixDatagram {
         })
     }
 
+    /// Runs `operation` on the standard library's socket, for I/O that goes through a borrowed
+    /// descriptor: that of [socket2](https://docs.rs/socket2)'s `SockRef`, or `libc::recv`.
+    ///
+    /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
+    /// edge in that direction can be reported again. A backend that emulates edges (poll(2))
+    /// cannot see I/O that was done in any other way, and reports no further edge after it.
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// one.try_io(Ready::WRITABLE, |socket| SockRef::from(socket).send(b"hello"))?;
+    /// assert_eq!(other.recv(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::UnixDatagram) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.lend()))
+    }
+
     /// The socket, for calls that do not duplicate it.
     #[inline]
     fn socket(&self) -> &net::UnixDatagram {
@@ -559,12 +588,16 @@ impl From<UnixDatagram> for net::UnixDatagram {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixDatagram::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsFd for UnixDatagram {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixDatagram::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsRawFd for UnixDatagram {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

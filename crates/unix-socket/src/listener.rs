@@ -208,6 +208,37 @@ impl UnixListener {
         Ok(taken)
     }
 
+    /// Runs `operation` on the standard library's listener, for an accept that goes through a
+    /// borrowed descriptor, such as `libc::accept`.
+    ///
+    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
+    /// again. A backend that emulates edges (poll(2)) cannot see an accept that was done in any other
+    /// way, and reports no further edge after it.
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use unix_socket::{UnixListener, UnixStream};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// let _client = UnixStream::connect(&path)?;
+    /// let (stream, _) = listener.try_io(Ready::READABLE, |listener| listener.accept())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::UnixListener) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.lend()))
+    }
+
     /// The socket, for calls that do not duplicate it.
     #[inline]
     fn socket(&self) -> &net::UnixListener {
@@ -277,12 +308,16 @@ impl From<UnixListener> for net::UnixListener {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixListener::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsFd for UnixListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixListener::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsRawFd for UnixListener {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

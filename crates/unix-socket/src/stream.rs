@@ -335,9 +335,10 @@ impl UnixStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.io.try_io(Ready::READABLE, |stream| {
-            socket_calls::recv_vectored(&SockRef::from(stream), &mut bufs[span])
-        })
+        let bufs = &mut bufs[span];
+        let result = socket_calls::recv_vectored(&SockRef::from(self.socket()), bufs);
+        self.io
+            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -357,9 +358,10 @@ impl UnixStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(0);
         };
-        self.io.try_io(Ready::WRITABLE, |stream| {
-            socket_calls::send_vectored(&SockRef::from(stream), &bufs[span])
-        })
+        let bufs = &bufs[span];
+        let result = socket_calls::send_vectored(&SockRef::from(self.socket()), bufs);
+        self.io
+            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers as [`write_bufs`](UnixStream::write_bufs) does, and sends
@@ -383,9 +385,10 @@ impl UnixStream {
             let error = "descriptors on a stream need a byte to go with";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
         };
-        self.io.try_io(Ready::WRITABLE, |stream| {
-            rights::send(stream.as_fd(), &bufs[span], fds)
-        })
+        let bufs = &bufs[span];
+        let result = rights::send(self.socket().as_fd(), bufs, fds);
+        self.io
+            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     /// Reads into several buffers as [`read_bufs`](UnixStream::read_bufs) does, and appends the
@@ -427,9 +430,68 @@ impl UnixStream {
         let Some(span) = socket_calls::span(bufs) else {
             return Ok(Received::NOTHING);
         };
-        self.io.try_io(Ready::READABLE, |stream| {
-            rights::receive(stream.as_fd(), &mut bufs[span], fds)
-        })
+        let bufs = &mut bufs[span];
+        let receive = |stream: &net::UnixStream| rights::receive(stream.as_fd(), bufs, fds);
+        let received = self.io.try_io(Ready::READABLE, receive)?;
+        self.io.rearm_after(Ready::READABLE, Ok(received.len), || {
+            socket_calls::total(bufs)
+        })?;
+        Ok(received)
+    }
+
+    /// Runs `operation` on the standard library's stream, for I/O that goes through a borrowed
+    /// descriptor: that of [socket2](https://docs.rs/socket2)'s `SockRef`, or `libc::recv`.
+    ///
+    /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
+    /// edge in that direction can be reported again. A backend that emulates edges (poll(2))
+    /// cannot see I/O that was done in any other way, and reports no further edge after it. Of a
+    /// short transfer it does not know either: go on until `WouldBlock`, or call
+    /// [`rearm`](UnixStream::rearm).
+    ///
+    /// # Errors
+    /// Any error from `operation`.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// let (one, other) = unix_socket::UnixStream::pair()?;
+    /// one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(b"hello"))?;
+    /// assert_eq!(other.peek(&mut [0; 16])?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn try_io<R>(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce(&net::UnixStream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.io.try_io(direction, |_| operation(self.lend()))
+    }
+
+    /// Lets an edge in the given direction be reported again, after a short transfer in
+    /// [`try_io`](UnixStream::try_io).
+    ///
+    /// # Platform-specific behaviour
+    /// epoll and kqueue need no help: there it does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::Ready;
+    /// use socket2::SockRef;
+    ///
+    /// let (one, _other) = unix_socket::UnixStream::pair()?;
+    /// let message = [b'x'; 4096];
+    /// let count = one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
+    /// if count < message.len() {
+    ///     one.rearm(Ready::WRITABLE); // an event tells when to send the rest
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn rearm(&self, direction: Ready) {
+        self.io.rearm(direction);
     }
 
     /// The socket, for calls that do not duplicate it.
@@ -466,9 +528,8 @@ impl Read for &UnixStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.io.try_io(Ready::READABLE, |stream| {
-            socket_calls::recv(&SockRef::from(stream), buf)
-        })
+        let result = socket_calls::recv(&SockRef::from(self.socket()), buf);
+        self.io.rearm_after(Ready::READABLE, result, || buf.len())
     }
 
     #[inline]
@@ -499,9 +560,8 @@ impl Write for &UnixStream {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.io.try_io(Ready::WRITABLE, |stream| {
-            socket_calls::send(&SockRef::from(stream), buf)
-        })
+        let result = socket_calls::send(&SockRef::from(self.socket()), buf);
+        self.io.rearm_after(Ready::WRITABLE, result, || buf.len())
     }
 
     #[inline]
@@ -566,12 +626,16 @@ impl From<UnixStream> for net::UnixStream {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixStream::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsFd for UnixStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixStream::try_io): otherwise a backend
+/// that emulates edges (poll(2)) reports no further edge after it.
 impl AsRawFd for UnixStream {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

@@ -9,6 +9,8 @@ use crate::key::Key;
 
 mod trigger;
 
+pub(crate) use self::trigger::Drained;
+
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
@@ -33,7 +35,7 @@ mod afd_flags;
 /// Every method may be called from any thread at any time. A backend keeps the [`Key`] of each
 /// source and puts it on the source's events; it need not tell old keys from new ones.
 pub(crate) trait Driver: Sized {
-    /// Whether [`rearm`](Driver::rearm) has to be told of `WouldBlock`.
+    /// Whether the caller must call [`rearm`](Driver::rearm) when it has drained a source.
     const EMULATES_EDGES: bool;
 
     fn new() -> io::Result<Self>;
@@ -65,9 +67,9 @@ pub(crate) trait Driver: Sized {
     /// Stops watching a source whose only descriptor is about to be closed.
     fn forget(&self, source: RawSource, key: Key);
 
-    /// Reports an emulated edge anew, after the source was drained in `direction`; tells whether
-    /// that changed anything.
-    fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool;
+    /// Lets an emulated edge come again, after the source was drained in `direction`; returns
+    /// whether that changed anything.
+    fn rearm(&self, source: RawSource, key: Key, direction: Ready, drained: Drained) -> bool;
 
     /// Waits until a source is ready, [`wake`](Driver::wake) is called or `timeout` has passed, and
     /// appends at most `room` events, which is at least one.

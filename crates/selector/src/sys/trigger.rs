@@ -4,6 +4,15 @@ use token_ready::{PollOpt, Ready};
 
 use crate::key::reported;
 
+/// How a caller learned that a source is drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// A call failed, in most cases with `WouldBlock`.
+    Failure,
+    /// A transfer moved fewer bytes than the caller offered.
+    Short,
+}
+
 /// What a registration still wants to hear of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trigger {
@@ -13,7 +22,11 @@ pub(super) struct Trigger {
     armed: Ready,
     /// A oneshot that was reported.
     fired: bool,
+    /// More than data was reported, so that a short read does not show that all was read.
+    unfinished: bool,
 }
+
+const END: Ready = Ready::ERROR.union(Ready::HUP).union(Ready::READ_CLOSED);
 
 impl Trigger {
     pub(super) fn new(interest: Ready, opts: PollOpt) -> Trigger {
@@ -22,6 +35,7 @@ impl Trigger {
             opts,
             armed: reported(interest),
             fired: false,
+            unfinished: false,
         }
     }
 
@@ -40,9 +54,12 @@ impl Trigger {
         if ready.is_empty() {
             return ready;
         }
-        if ready.intersects(Ready::ERROR | Ready::HUP | Ready::READ_CLOSED) {
+        if ready.intersects(END) {
             // An end is news for each direction, even one that was reported before.
             ready |= readiness & reported(self.interest);
+        }
+        if ready.intersects(END | Ready::PRIORITY) {
+            self.unfinished = true;
         }
         self.fired = self.opts.is_oneshot();
         if self.opts.is_edge() {
@@ -51,10 +68,17 @@ impl Trigger {
         ready
     }
 
-    /// Arms `direction` anew; tells whether that changed anything.
-    pub(super) fn rearm(&mut self, direction: Ready) -> bool {
+    /// Re-arms `direction`; returns whether that changed anything.
+    pub(super) fn rearm(&mut self, direction: Ready, drained: Drained) -> bool {
         let before = self.armed;
         let mut direction = reported(direction);
+        if direction.is_readable() {
+            match drained {
+                Drained::Failure => self.unfinished = false,
+                Drained::Short if self.unfinished => return false,
+                Drained::Short => {}
+            }
+        }
         // Urgent data is read too.
         direction.set(Ready::PRIORITY, direction.is_readable());
         if self.opts.is_edge() && !self.fired {
@@ -86,8 +110,8 @@ mod tests {
         assert_eq!(trigger.report(BOTH), Ready::empty());
         assert!(!trigger.armed().intersects(BOTH));
 
-        assert!(trigger.rearm(Ready::READABLE));
-        assert!(!trigger.rearm(Ready::READABLE));
+        assert!(trigger.rearm(Ready::READABLE, Drained::Failure));
+        assert!(!trigger.rearm(Ready::READABLE, Drained::Failure));
         assert_eq!(trigger.report(BOTH), Ready::READABLE);
     }
 
@@ -101,11 +125,42 @@ mod tests {
     }
 
     #[test]
+    fn a_short_transfer_rearms_its_direction() {
+        let mut trigger = Trigger::new(BOTH, PollOpt::EDGE);
+        assert_eq!(trigger.report(BOTH), BOTH);
+        assert!(trigger.rearm(Ready::READABLE, Drained::Short));
+        assert_eq!(trigger.report(BOTH), Ready::READABLE);
+        assert!(trigger.rearm(Ready::WRITABLE, Drained::Short));
+        assert_eq!(trigger.report(BOTH), Ready::WRITABLE);
+    }
+
+    #[test]
+    fn after_more_than_data_only_a_failed_read_rearms() {
+        for more in [
+            Ready::READ_CLOSED,
+            Ready::HUP,
+            Ready::ERROR,
+            Ready::PRIORITY,
+        ] {
+            let mut trigger = Trigger::new(BOTH | Ready::PRIORITY, PollOpt::EDGE);
+            let all = BOTH | more;
+            assert_eq!(trigger.report(all), all);
+            assert!(!trigger.rearm(Ready::READABLE, Drained::Short));
+            assert!(trigger.rearm(Ready::WRITABLE, Drained::Short));
+            assert!(trigger.report(all).is_writable());
+            assert!(!trigger.rearm(Ready::READABLE, Drained::Short));
+            assert!(trigger.rearm(Ready::READABLE, Drained::Failure));
+            assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
+            assert!(trigger.rearm(Ready::READABLE, Drained::Short));
+        }
+    }
+
+    #[test]
     fn a_oneshot_stays_silent_even_when_drained() {
         for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
             let mut trigger = Trigger::new(Ready::READABLE, opts);
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
-            assert!(!trigger.rearm(Ready::READABLE));
+            assert!(!trigger.rearm(Ready::READABLE, Drained::Failure));
             assert_eq!(trigger.report(Ready::READABLE | Ready::HUP), Ready::empty());
             assert_eq!(trigger.armed(), Ready::empty());
         }

@@ -13,12 +13,16 @@ pub(crate) fn reuse_address(socket: &Socket) -> io::Result<()> {
     sockopt::REUSE_ADDRESS.set(socket, true)
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawFd for TcpListener {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

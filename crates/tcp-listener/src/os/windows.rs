@@ -16,12 +16,16 @@ pub(crate) fn reuse_address(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsSocket for TcpListener {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
     }
 }
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawSocket for TcpListener {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()

@@ -49,12 +49,16 @@ pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

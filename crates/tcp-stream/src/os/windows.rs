@@ -57,12 +57,16 @@ pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
     }
 }
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsSocket for TcpStream {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
     }
 }
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawSocket for TcpStream {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()

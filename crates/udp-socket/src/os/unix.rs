@@ -5,12 +5,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 
 use crate::UdpSocket;
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
     }
 }
 
+/// Lends the descriptor. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawFd for UdpSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

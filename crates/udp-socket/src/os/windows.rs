@@ -7,12 +7,16 @@ use std::os::windows::io::{
 
 use crate::UdpSocket;
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsSocket for UdpSocket {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
     }
 }
 
+/// Lends the socket. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
+/// that emulates edges (poll(2), AFD) reports no further edge after it.
 impl AsRawSocket for UdpSocket {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()

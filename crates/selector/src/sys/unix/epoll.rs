@@ -12,7 +12,7 @@ use super::fd::{check, milliseconds};
 use super::{Scratch, WakeFd};
 use crate::RegistrationError;
 use crate::key::Key;
-use crate::sys::Driver;
+use crate::sys::{Drained, Driver};
 
 pub(crate) struct Epoll {
     epoll: OwnedFd,
@@ -139,7 +139,7 @@ impl Driver for Epoll {
         // Closing the only descriptor takes it out of the set.
     }
 
-    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready) -> bool {
+    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
         // The kernel has edges of its own.
         false
     }

@@ -26,7 +26,7 @@ use super::knote::{self, Change, Filter, Kind, Places, Then, Watch};
 use super::poll::Copied;
 use super::{RawEvent, WakeFd};
 use crate::key::{Index, Key};
-use crate::sys::Driver;
+use crate::sys::{Drained, Driver};
 
 pub(crate) struct Kqueue {
     queue: OwnedFd,
@@ -316,7 +316,7 @@ impl Driver for Kqueue {
         }
     }
 
-    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready) -> bool {
+    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
         // The kernel has edges of its own.
         false
     }

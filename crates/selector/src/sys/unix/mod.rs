@@ -9,7 +9,7 @@ use token_ready::{PollOpt, Ready};
 use crate::RegistrationError;
 use crate::backend::Backend;
 use crate::key::{Index, Key};
-use crate::sys::Driver;
+use crate::sys::{Drained, Driver};
 use crate::table::Table;
 
 mod evented_fd;
@@ -167,8 +167,14 @@ impl Selector {
         each!(self, driver => driver.forget(source, key));
     }
 
-    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool {
-        each!(self, driver => driver.rearm(source, key, direction))
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        key: Key,
+        direction: Ready,
+        drained: Drained,
+    ) -> bool {
+        each!(self, driver => driver.rearm(source, key, direction, drained))
     }
 
     #[inline(always)]

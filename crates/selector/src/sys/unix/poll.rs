@@ -18,8 +18,8 @@ use token_ready::{PollOpt, Ready};
 use super::fd::check;
 use super::{RawEvent, Scratch, WakeFd};
 use crate::key::Key;
-use crate::sys::Driver;
 use crate::sys::trigger::Trigger;
+use crate::sys::{Drained, Driver};
 
 pub(crate) struct PollDriver {
     wake: WakeFd,
@@ -137,10 +137,10 @@ impl Watch {
         self.trigger.report(readiness(flags))
     }
 
-    /// Arms `direction` anew; tells whether that changed anything.
-    fn rearm(&mut self, direction: Ready) -> bool {
+    /// Re-arms `direction`; returns whether that changed anything.
+    fn rearm(&mut self, direction: Ready, drained: Drained) -> bool {
         self.drained = self.drained.wrapping_add(1);
-        self.trigger.rearm(direction)
+        self.trigger.rearm(direction, drained)
     }
 
     /// Asks what there is to report at this moment; nothing if the system cannot tell.
@@ -364,9 +364,9 @@ impl Driver for PollDriver {
         let _late = self.deregister(fd, key).is_err();
     }
 
-    fn rearm(&self, fd: RawFd, key: Key, direction: Ready) -> bool {
+    fn rearm(&self, fd: RawFd, key: Key, direction: Ready, drained: Drained) -> bool {
         let mut list = self.list();
-        let rearmed = list.update(fd, key, |watch| watch.rearm(direction)) == Some(true);
+        let rearmed = list.update(fd, key, |watch| watch.rearm(direction, drained)) == Some(true);
         if rearmed {
             // Should the handle fail, the leader takes the change over with its next copy.
             let _late = self.changed(list).is_err();
@@ -545,7 +545,7 @@ mod tests {
         let hung_up = Ready::READABLE | Ready::HUP | Ready::READ_CLOSED;
         assert_eq!(watch.report(libc::POLLHUP), hung_up);
         assert_eq!(watch.pollfd().fd, -1);
-        assert!(watch.rearm(Ready::READABLE));
+        assert!(watch.rearm(Ready::READABLE, Drained::Failure));
         assert_eq!(watch.pollfd().fd, 5);
     }
 
@@ -555,7 +555,7 @@ mod tests {
         watch.report(libc::POLLIN);
         assert_eq!(watch.pollfd().events & libc::POLLIN, 0);
         assert_eq!(watch.pollfd().events & libc::POLLOUT, libc::POLLOUT);
-        assert!(watch.rearm(Ready::READABLE));
+        assert!(watch.rearm(Ready::READABLE, Drained::Failure));
         assert_eq!(watch.pollfd().events & libc::POLLIN, libc::POLLIN);
     }
 
@@ -587,12 +587,16 @@ mod tests {
 
         ready(&list, &mut copied);
         testkit::drain(&source);
-        list.update(fd, key, |watch| watch.rearm(Ready::READABLE));
+        list.update(fd, key, |watch| {
+            watch.rearm(Ready::READABLE, Drained::Failure)
+        });
         assert_eq!(harvest(&mut list, &copied), []);
 
         ready(&list, &mut copied);
         testkit::drain(&source);
-        list.update(fd, key, |watch| watch.rearm(Ready::READABLE));
+        list.update(fd, key, |watch| {
+            watch.rearm(Ready::READABLE, Drained::Failure)
+        });
         (&peer).write_all(b"y").unwrap();
         assert_eq!(harvest(&mut list, &copied), [Ready::READABLE]);
         assert_eq!(harvest(&mut list, &copied), []);

@@ -31,8 +31,8 @@ use super::port::{Packets, Port};
 use super::raw_event::RawEvent;
 use super::{flags, socket};
 use crate::key::Key;
-use crate::sys::Driver;
 use crate::sys::trigger::Trigger;
+use crate::sys::{Drained, Driver};
 
 /// How many sockets share a handle of the device: each handle costs memory of the kernel, and the
 /// kernel serialises the polls of one.
@@ -497,7 +497,7 @@ impl Driver for AfdDriver {
         let _ended_already = self.deregister(source, key).is_err();
     }
 
-    fn rearm(&self, _source: RawSocket, key: Key, direction: Ready) -> bool {
+    fn rearm(&self, _source: RawSocket, key: Key, direction: Ready, drained: Drained) -> bool {
         let Ok(watch) = self.watch(key) else {
             return false;
         };
@@ -510,7 +510,7 @@ impl Driver for AfdDriver {
             // the source was drained.
             flight.wait = None;
         }
-        if !state.trigger.rearm(direction) {
+        if !state.trigger.rearm(direction, drained) {
             return false;
         }
         let renewed = self.renew(&watch, &mut state);

@@ -8,7 +8,7 @@ use token_ready::{PollOpt, Ready};
 
 use crate::backend::Backend;
 use crate::key::{Index, Key};
-use crate::sys::Driver;
+use crate::sys::{Drained, Driver};
 use crate::table::Table;
 
 mod device;
@@ -99,8 +99,14 @@ impl Selector {
         self.driver.forget(source, key);
     }
 
-    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready) -> bool {
-        self.driver.rearm(source, key, direction)
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        key: Key,
+        direction: Ready,
+        drained: Drained,
+    ) -> bool {
+        self.driver.rearm(source, key, direction, drained)
     }
 
     pub(crate) fn wait(

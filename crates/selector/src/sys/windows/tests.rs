@@ -16,7 +16,7 @@ use super::device::Device;
 use super::driver::{AfdDriver, Scratch};
 use super::{RawEvent, flags, socket};
 use crate::key::Key;
-use crate::sys::Driver;
+use crate::sys::{Drained, Driver};
 use crate::table::Table;
 
 const EVERYTHING: u32 = flags::RECEIVE
@@ -194,7 +194,11 @@ fn after_an_event_nothing_is_asked_for_until_the_next_wait() {
         // So that one poll of the device does, whatever is armed meanwhile.
         assert_eq!(drain(one), 1);
         let raw = one.as_raw_socket();
-        assert!(fixture.driver.rearm(raw, key, Ready::READABLE));
+        assert!(
+            fixture
+                .driver
+                .rearm(raw, key, Ready::READABLE, Drained::Failure)
+        );
         assert_eq!(fixture.driver.lent().len(), 0);
         assert!(fixture.wait(8).is_empty());
         assert_eq!(fixture.driver.lent().len(), 1);
@@ -209,13 +213,21 @@ fn what_was_drained_during_a_wait_is_not_reported_by_it_and_stays_armed() {
     other.write_all(b"x").unwrap();
     until("the byte", || fixture.wait(8).len() == 1);
     assert_eq!(drain(one), 1);
-    assert!(fixture.driver.rearm(raw, key, Ready::READABLE));
+    assert!(
+        fixture
+            .driver
+            .rearm(raw, key, Ready::READABLE, Drained::Failure)
+    );
     // This wait begins the poll of the device, and is still under way, so to say.
     assert!(fixture.wait(8).is_empty());
     other.write_all(b"x").unwrap();
     look_until(raw, flags::RECEIVE);
     assert_eq!(drain(one), 1);
-    assert!(!fixture.driver.rearm(raw, key, Ready::READABLE));
+    assert!(
+        !fixture
+            .driver
+            .rearm(raw, key, Ready::READABLE, Drained::Failure)
+    );
     assert!(fixture.driver.go_on_waiting().is_empty());
 
     other.write_all(b"x").unwrap();

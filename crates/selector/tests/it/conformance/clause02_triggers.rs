@@ -8,7 +8,7 @@ use std::time::Duration;
 use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
 use testkit::{
     Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,
-    expect_silence, reset, spawn, tcp_pair, until_readable,
+    expect_silence, reset, spawn, tcp_pair, until_read_closed, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, reports_hang_up, setup, tells_both_halves_closed};
@@ -21,6 +21,9 @@ testkit::on_each_backend! {
     an_edge_is_reported_if_the_source_is_ready_already,
     an_edge_comes_anew_after_would_block,
     no_edge_is_lost_between_two_threads,
+    a_short_read_drains,
+    neither_an_empty_nor_a_full_read_drains,
+    after_the_end_a_short_read_does_not_drain,
     draining_any_clone_arms_every_registered_one,
     a_clone_arms_the_registration_that_there_is_now,
     an_edge_drained_through_a_clone_during_a_poll_comes_again,
@@ -156,6 +159,67 @@ fn no_edge_is_lost_between_two_threads(backend: Backend) {
         total += drain(&source);
     }
     writer.join();
+}
+
+/// One read into a buffer of `len` bytes, reported to the source.
+fn read(source: &IoSource<TcpStream>, len: usize) -> std::io::Result<usize> {
+    let mut stream = source.get_sole();
+    source.rearm_after(Ready::READABLE, stream.read(&mut vec![0; len]), || len)
+}
+
+fn a_short_read_drains(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    let clone = clone(&source);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for drained in [&source, &clone] {
+        expect_edges(
+            &poll,
+            &mut events,
+            READ[0],
+            || peer.write_all(b"xy").unwrap(),
+            || assert_eq!(read(drained, 64).unwrap(), 2),
+        );
+    }
+}
+
+fn neither_an_empty_nor_a_full_read_drains(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"xyz").unwrap();
+    expect_events(&poll, &mut events, &READ);
+    assert_eq!(read(&source, 2).unwrap(), 2);
+    assert_eq!(read(&source, 0).unwrap(), 0);
+    expect_silence(&poll, &mut events);
+}
+
+fn after_the_end_a_short_read_does_not_drain(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    if END_SHOWS_BEHIND_DATA {
+        until_read_closed(source.get_ref());
+        let seen = expect_readiness(&poll, &mut events, Token(1), Ready::READ_CLOSED);
+        assert_eq!(seen, Ready::READABLE | Ready::READ_CLOSED);
+        assert_eq!(read(&source, 64).unwrap(), 1);
+        // The end was reported; it is no new edge.
+        expect_silence(&poll, &mut events);
+    } else {
+        expect_events(&poll, &mut events, &READ);
+        assert_eq!(read(&source, 64).unwrap(), 1);
+        expect_readiness(&poll, &mut events, Token(1), Ready::READ_CLOSED);
+    }
+    assert_eq!(read(&source, 64).unwrap(), 0);
+    expect_silence(&poll, &mut events);
 }
 
 #[track_caller]
