@@ -9,7 +9,6 @@ use std::ffi::{c_int, c_short};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -23,8 +22,6 @@ use crate::sys::{Drained, Driver};
 
 pub(crate) struct PollDriver {
     wake: WakeFd,
-    /// The handle may be set.
-    rung: AtomicBool,
     list: Mutex<List>,
     /// Whether a thread is the leader.
     led: Mutex<bool>,
@@ -104,9 +101,17 @@ fn check_watchable(fd: RawFd) -> io::Result<()> {
 /// A poller's copy of the list.
 #[derive(Default)]
 pub(super) struct Copied {
+    /// The last one is the handle that wakes.
     pollfds: Vec<libc::pollfd>,
     /// Whose they are, and how often those had been said to be drained.
     watches: Vec<(Key, u32)>,
+}
+
+impl Copied {
+    /// Whether the handle that wakes was readable.
+    fn is_woken(&self) -> bool {
+        self.pollfds.last().is_some_and(|wake| wake.revents != 0)
+    }
 }
 
 impl Watch {
@@ -197,14 +202,14 @@ impl List {
         Some(result)
     }
 
-    fn copy_to(&self, scratch: &mut Copied, wake: Option<BorrowedFd<'_>>) {
+    fn copy_to(&self, scratch: &mut Copied, wake: BorrowedFd<'_>) {
         scratch.pollfds.clear();
         scratch.pollfds.extend_from_slice(&self.pollfds);
-        scratch.pollfds.extend(wake.map(|wake| libc::pollfd {
+        scratch.pollfds.push(libc::pollfd {
             fd: wake.as_raw_fd(),
             events: libc::POLLIN,
             revents: 0,
-        }));
+        });
         scratch.watches.clear();
         scratch
             .watches
@@ -313,7 +318,6 @@ impl Driver for PollDriver {
     fn new() -> io::Result<PollDriver> {
         Ok(PollDriver {
             wake: WakeFd::new()?,
-            rung: AtomicBool::new(false),
             list: Mutex::default(),
             led: Mutex::new(false),
             leader_left: Condvar::new(),
@@ -383,16 +387,15 @@ impl Driver for PollDriver {
     ) -> io::Result<()> {
         let scratch = &mut scratch.poll;
         if timeout == Some(Duration::ZERO) {
-            let list = self.list();
-            // For who waits on the handle from outside: it has been looked at now. A leader's is
-            // left to the leader.
-            if !list.copied && self.rung.swap(false, Ordering::Acquire) {
+            self.list().copy_to(scratch, self.wake.as_fd());
+            poll(&mut scratch.pollfds, timeout)?;
+            let mut list = self.list();
+            // The caller looks at its queue next, so that a wake is not lost. A leader that sleeps on
+            // the handle needs it to learn of a change of the list.
+            if scratch.is_woken() && !list.copied {
                 self.wake.clear();
             }
-            list.copy_to(scratch, None);
-            drop(list);
-            poll(&mut scratch.pollfds, timeout)?;
-            self.list().harvest(scratch, events, room);
+            list.harvest(scratch, events, room);
             return Ok(());
         }
         let start = timeout.map(|_| Instant::now());
@@ -405,13 +408,13 @@ impl Driver for PollDriver {
         let mut list = self.list();
         list.copied = true;
         list.copies = list.copies.wrapping_add(1);
-        list.copy_to(scratch, Some(self.wake.as_fd()));
+        list.copy_to(scratch, self.wake.as_fd());
         drop(list);
         let result = poll(&mut scratch.pollfds, timeout);
         let mut list = self.list();
         list.copied = false;
         self.awoken.notify_all();
-        if scratch.pollfds.last().is_some_and(|wake| wake.revents != 0) {
+        if scratch.is_woken() {
             // Whoever set the handle did so after its change, which is seen from here on.
             self.wake.clear();
         }
@@ -424,10 +427,7 @@ impl Driver for PollDriver {
     }
 
     fn wake(&self) -> io::Result<()> {
-        let result = self.wake.set();
-        // Not before: a poll in between would clear the handle too early, and nobody after it.
-        self.rung.store(true, Ordering::Release);
-        result
+        self.wake.set()
     }
 }
 
@@ -576,7 +576,7 @@ mod tests {
         let mut copied = Copied::default();
         let ready = |list: &List, copied: &mut Copied| {
             (&peer).write_all(b"x").unwrap();
-            list.copy_to(copied, None);
+            list.copy_to(copied, source.as_fd());
             poll(&mut copied.pollfds, None).unwrap();
         };
         let harvest = |list: &mut List, copied: &Copied| {

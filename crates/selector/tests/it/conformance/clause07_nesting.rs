@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use selector::{
@@ -10,7 +12,8 @@ use selector::{
     RegistrationError, Token, Waker,
 };
 use testkit::{
-    collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn, tcp_pair,
+    DEADLINE, collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn,
+    tcp_pair, unix_pair,
 };
 
 use super::clause01_registering::refused;
@@ -25,6 +28,8 @@ testkit::on_each_backend! {
     a_cycle_of_polls_is_refused_by_epoll,
     a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
     a_lent_poll_that_was_looked_at_is_quiet,
+    a_watcher_of_a_lent_poll_sees_no_more_reports_than_wakes,
+    a_lent_poll_loses_no_wake_while_one_thread_sleeps_and_one_looks,
     a_waker_that_is_made_is_nothing_to_report,
     a_wake_that_was_left_behind_hides_nothing_from_a_batch_of_one,
     elided_wakes_do_not_become_fewer,
@@ -302,4 +307,93 @@ fn elided_wakes_do_not_become_fewer(backend: Backend) {
     drop(waker);
     expect_nothing_now(&poll, &mut events);
     assert_eq!(counts(&poll), (1, 5));
+}
+
+/// Waits until the descriptor of `poll` is readable.
+fn watch(poll: &Poll) {
+    let mut pollfd = libc::pollfd {
+        fd: poll.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let timeout = DEADLINE.as_millis() as libc::c_int;
+    // SAFETY: there is one structure, which outlives the call.
+    let ready = unsafe { libc::poll(&mut pollfd, 1, timeout) };
+    assert_eq!(ready, 1, "the descriptor is readable");
+}
+
+fn a_watcher_of_a_lent_poll_sees_no_more_reports_than_wakes(backend: Backend) {
+    const WAKES: usize = 20_000;
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let _lent = poll.as_fd();
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let (seen, next) = channel();
+    let task = spawn(move || {
+        for _ in 0..WAKES {
+            waker.wake().unwrap();
+            next.recv_timeout(DEADLINE).unwrap();
+        }
+        waker
+    });
+    let (mut reports, mut wakes) = (0, 0);
+    while wakes < WAKES {
+        watch(&poll);
+        reports += 1;
+        if poll.poll(&mut events, Some(Duration::ZERO)).unwrap() > 0 {
+            wakes += 1;
+            seen.send(()).unwrap();
+        }
+    }
+    task.join();
+    let sent = poll.stats().wakes_sent;
+    assert!(reports <= sent, "{reports} reports of {sent} wakes");
+}
+
+fn a_lent_poll_loses_no_wake_while_one_thread_sleeps_and_one_looks(backend: Backend) {
+    const STOP: Token = Token(2);
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    let _lent = poll.as_fd();
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    let stop = Waker::new(&poll, STOP).unwrap();
+    let (seen, next) = channel();
+    let ended = Arc::new(AtomicBool::new(false));
+    let sleeper = spawn({
+        let (poll, seen) = (Arc::clone(&poll), seen.clone());
+        move || loop {
+            poll.poll(&mut events, None).unwrap();
+            for event in &events {
+                if event.token() == STOP {
+                    return;
+                }
+                seen.send(()).unwrap();
+            }
+        }
+    });
+    let looker = spawn({
+        let (poll, ended) = (Arc::clone(&poll), Arc::clone(&ended));
+        move || {
+            let mut events = Events::with_capacity(1);
+            while !ended.load(Ordering::Relaxed) {
+                if poll.poll(&mut events, Some(Duration::ZERO)).unwrap() > 0 {
+                    seen.send(()).unwrap();
+                }
+            }
+        }
+    });
+    for _ in 0..5_000 {
+        // The list that the sleeper watches changes too, which wakes it by the same handle.
+        let (stream, _peer) = unix_pair();
+        let source = IoSource::new_sole(stream);
+        poll.register(&source, Token(3), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        waker.wake().unwrap();
+        poll.deregister(&source).unwrap();
+        next.recv_timeout(DEADLINE).expect("the wake is seen");
+    }
+    ended.store(true, Ordering::Relaxed);
+    looker.join();
+    stop.wake().unwrap();
+    sleeper.join();
 }
