@@ -191,3 +191,106 @@ fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
         header = unsafe { libc::CMSG_NXTHDR(message, header) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::IntoRawFd;
+
+    use super::*;
+
+    const ROOM: usize = 256;
+
+    /// Control messages as a kernel writes them, one after the other.
+    struct Written {
+        control: Control<ROOM>,
+        len: usize,
+    }
+
+    impl Written {
+        fn new() -> Written {
+            Written {
+                control: Control {
+                    bytes: [const { MaybeUninit::zeroed() }; ROOM],
+                },
+                len: 0,
+            }
+        }
+
+        fn message(&mut self) -> libc::msghdr {
+            // SAFETY: all zeroes is a message without anything.
+            let mut message: libc::msghdr = unsafe { mem::zeroed() };
+            message.msg_control = (&raw mut self.control).cast();
+            message.msg_controllen = self.len as _;
+            message
+        }
+
+        /// Adds a message that claims to hold `claimed` numbers.
+        fn add(&mut self, level: c_int, kind: c_int, numbers: &[RawFd], claimed: usize) {
+            let at = self.len;
+            self.len += space(size_of_val(numbers));
+            assert!(self.len <= ROOM);
+            let start: *mut u8 = (&raw mut self.control).cast();
+            // SAFETY: the message fits, as asserted.
+            let header: *mut libc::cmsghdr = unsafe { start.add(at) }.cast();
+            // SAFETY: all zeroes is a header.
+            let mut fields: libc::cmsghdr = unsafe { mem::zeroed() };
+            fields.cmsg_level = level;
+            fields.cmsg_type = kind;
+            fields.cmsg_len = length(claimed * FD_LEN) as _;
+            // SAFETY: `space` keeps headers aligned, and this one fits.
+            unsafe { header.write(fields) };
+            // SAFETY: the data follow the header.
+            let data = unsafe { libc::CMSG_DATA(header) };
+            // SAFETY: there is room for the numbers, and they do not overlap.
+            unsafe { data.copy_from_nonoverlapping(numbers.as_ptr().cast(), size_of_val(numbers)) };
+        }
+
+        fn collect(mut self) -> Vec<RawFd> {
+            let mut fds = Vec::new();
+            collect(&self.message(), &mut fds);
+            fds.into_iter().map(IntoRawFd::into_raw_fd).collect()
+        }
+    }
+
+    /// A descriptor that nobody owns.
+    fn raw() -> RawFd {
+        File::open("/dev/null").unwrap().into_raw_fd()
+    }
+
+    #[test]
+    fn only_descriptors_that_the_peer_sent_are_handed_out() {
+        let (one, two, kept) = (raw(), raw(), raw());
+        let mut written = Written::new();
+        // Numbers that are no descriptors, or of another protocol.
+        written.add(libc::SOL_SOCKET, 0x7777, &[kept], 1);
+        written.add(libc::IPPROTO_IP, libc::SCM_RIGHTS, &[kept], 1);
+        written.add(libc::SOL_SOCKET, libc::SCM_RIGHTS, &[one, two], 2);
+        assert_eq!(written.collect(), [one, two]);
+        for fd in [one, two, kept] {
+            // SAFETY: nobody owns it.
+            let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+            fd.try_clone().expect("it is still open");
+        }
+    }
+
+    #[test]
+    fn a_truncated_message_hands_out_what_is_there() {
+        let one = raw();
+        let mut written = Written::new();
+        // Some systems leave the length as it was.
+        written.add(libc::SOL_SOCKET, libc::SCM_RIGHTS, &[one], 3);
+        written.len = length(FD_LEN);
+        assert_eq!(written.collect(), [one]);
+        // SAFETY: nobody owns it.
+        drop(unsafe { OwnedFd::from_raw_fd(one) });
+
+        // Cut off behind the header, or inside a number.
+        for len in [length(0), length(0) + 2] {
+            let mut written = Written::new();
+            written.add(libc::SOL_SOCKET, libc::SCM_RIGHTS, &[-1], 1);
+            written.len = len;
+            assert_eq!(written.collect(), []);
+        }
+    }
+}
