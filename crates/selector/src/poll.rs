@@ -80,8 +80,12 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// registered again: there is no `WouldBlock` then that would arm it for the next writer. Who expects
 /// further writers opens it for reading and writing, or uses a level.
 ///
-/// On Windows a `Poll` has no descriptor, and sources are sockets alone. Of a connection whose
-/// halves are both closed AFD tells what it tells of a half-close: that reading has ended.
+/// On Windows a `Poll` has no descriptor, and sources are sockets alone. AFD reports a connection whose
+/// halves are both closed as it reports a half-close, and reports nothing when the program itself shuts
+/// down the reading half. A stream and its clones share one AFD poll if they are registered with the same
+/// `Poll`. Do not register them with two: Windows mixes up two AFD polls of one socket, so that events
+/// may be lost. A poll with a timeout of zero directly after `reregister` may come too early for
+/// the event; the next one reports it.
 ///
 /// # Examples
 /// ```
@@ -306,7 +310,7 @@ impl Inner {
         self.selector.emulates_edges()
     }
 
-    /// Registers a source; `owned` tells that the caller owns it and will end the registration
+    /// Registers a source; `owned` means that the caller owns it and will end the registration
     /// before the source is closed.
     #[inline(always)]
     pub(crate) fn register(
@@ -316,6 +320,7 @@ impl Inner {
         interest: Ready,
         opts: PollOpt,
         owned: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<Key> {
         self.check(interest, opts)?;
         let index = sys::index(source, &self.shared.table)?;
@@ -330,7 +335,9 @@ impl Inner {
         }
         let key = entry.publish(token, meta);
         let opts = self.driven(opts, owned);
-        let registered = self.selector.register(source, key, interest, opts, true);
+        let registered = self
+            .selector
+            .register(source, key, interest, opts, true, clone_of);
         if registered.is_err() {
             self.end(entry);
         }
@@ -357,7 +364,7 @@ impl Inner {
         let (interest, opts) = (meta.interest, self.driven(meta.opts, meta.owned));
         match self
             .selector
-            .register(source, unsettled, interest, opts, false)
+            .register(source, unsettled, interest, opts, false, None)
         {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(RegistrationError::AlreadyRegistered.into());
@@ -456,7 +463,7 @@ impl Inner {
         key.is_some_and(|key| {
             let added = self
                 .selector
-                .register(source, key, meta.interest, opts, true);
+                .register(source, key, meta.interest, opts, true, None);
             added.is_ok()
         })
     }

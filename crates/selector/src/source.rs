@@ -277,6 +277,13 @@ impl Clones {
 struct Registrations(Vec<(Weak<Inner>, Registered)>);
 
 impl Registrations {
+    /// Returns a registration with `poll`, if there is one.
+    fn with(&self, poll: &Arc<Inner>) -> Option<Key> {
+        let mut all = self.0.iter();
+        let (_, at) = all.find(|(with, _)| with.as_ptr() == Arc::as_ptr(poll))?;
+        Some(at.key)
+    }
+
     /// Puts the registration of one clone in place of the one before.
     fn replace(&mut self, source: RawSource, new: Option<(Weak<Inner>, Registered)>) {
         self.0.retain(|(_, old)| old.source != source);
@@ -360,7 +367,8 @@ impl Place {
         let mut standing = self.lock();
         Standing::vacant(standing.as_ref(), poll)?;
         let registrations = self.notify(poll);
-        let key = poll.register(source, token, interest, opts, true)?;
+        let clone_of = registrations.as_ref().and_then(|all| all.with(poll));
+        let key = poll.register(source, token, interest, opts, true, clone_of)?;
         let source = Registered { source, key };
         let poll = Arc::downgrade(poll);
         if let Some(mut registrations) = registrations {

@@ -23,8 +23,8 @@ use crate::os;
 /// edge, accept until then, or the rest goes unnoticed until the next connection comes.
 ///
 /// **The connection is gone.** A peer may give up while its connection waits. Some systems then
-/// report `ConnectionAborted`; others, Linux among them, still return the stream, and its first
-/// read fails with `ConnectionReset`. Linux also reports here what the network had to say of the new
+/// report `ConnectionAborted`, Windows `ConnectionReset`; others, Linux among them, still return the
+/// stream, and its first read fails with `ConnectionReset`. Linux also reports here what the network had to say of the new
 /// connection, such as `NetworkDown` or `HostUnreachable`. None of these is an error of the
 /// listener: accept again.
 ///
@@ -99,6 +99,12 @@ impl TcpListener {
     /// `kern.ipc.somaxconn` on macOS and FreeBSD (128). Whether a listener on `[::]` takes IPv4
     /// connections too is the system's default: it does on Linux, it does not on Windows and
     /// OpenBSD.
+    ///
+    /// On Windows `SO_EXCLUSIVEADDRUSE` is not set, as the standard library does not set it either: with
+    /// it, a server that restarts is refused its port while old connections are being closed. Without
+    /// it, another program of the same user that sets `SO_REUSEADDR` can listen on the port as well. A
+    /// program that must exclude that sets the option before `bind` and uses
+    /// [`from_std`](TcpListener::from_std).
     ///
     /// # Examples
     /// See [`TcpListener`].

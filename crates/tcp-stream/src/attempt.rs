@@ -10,6 +10,30 @@ use token_ready::Ready;
 
 use crate::os;
 
+/// The calls that an attempt makes on its socket. Tests script the answers of other systems.
+pub(crate) trait Attempted {
+    /// Whether there is a peer (`getpeername(2)`).
+    fn peer(&self) -> io::Result<()>;
+    /// Receives a byte and leaves it where it is (`MSG_PEEK`).
+    fn peek(&self) -> io::Result<usize>;
+    /// Takes the pending error (`SO_ERROR`).
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+}
+
+impl Attempted for TcpStream {
+    fn peer(&self) -> io::Result<()> {
+        self.peer_addr().map(drop)
+    }
+
+    fn peek(&self) -> io::Result<usize> {
+        self.peek(&mut [0])
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        sockopt::take_error(self)
+    }
+}
+
 /// What the system says of an attempt.
 pub(crate) enum Probe {
     Connected,
@@ -23,8 +47,8 @@ pub(crate) enum Probe {
 impl Probe {
     /// What it means that the end was received: the attempt may have succeeded, and the peer have closed,
     /// since the socket was asked for its peer.
-    pub(crate) fn of_end(stream: &TcpStream) -> Probe {
-        if stream.peer_addr().is_ok() {
+    pub(crate) fn of_end(socket: &impl Attempted) -> Probe {
+        if socket.peer().is_ok() {
             Probe::Connected
         } else {
             Probe::Over
@@ -116,7 +140,7 @@ impl Attempt {
     }
 
     /// Tells the outcome: `WouldBlock` while there is none.
-    pub(crate) fn outcome(&self, stream: &TcpStream) -> io::Result<()> {
+    pub(crate) fn outcome(&self, socket: &impl Attempted) -> io::Result<()> {
         if self.connected.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -126,7 +150,7 @@ impl Attempt {
             return Ok(());
         }
         if !past.settled {
-            match os::probe(stream, past.error.is_some())? {
+            match os::probe(socket, past.error.is_some())? {
                 Probe::Connected => {
                     self.connected.store(true, Ordering::Relaxed);
                     return Ok(());
@@ -149,12 +173,12 @@ impl Attempt {
     }
 
     /// Takes the pending error, also if [`outcome`](Attempt::outcome) was faster.
-    pub(crate) fn take_error(&self, stream: &TcpStream) -> io::Result<Option<io::Error>> {
+    pub(crate) fn take_error(&self, socket: &impl Attempted) -> io::Result<Option<io::Error>> {
         let mut past = self.past();
         if std::mem::take(&mut past.owed) {
             return Ok(past.error.map(io::Error::from_raw_os_error));
         }
-        let taken = sockopt::take_error(stream)?;
+        let taken = socket.take_error()?;
         let code = taken.as_ref().and_then(io::Error::raw_os_error);
         if os::ERRORS_STAY && code == past.error {
             return Ok(None);
@@ -210,8 +234,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_connects_and_is_sent_an_end_while_asked_has_connected() {
-        // As it is for who asked for the peer before there was one, and receives only now.
+    fn peer_close_during_probe_counts_as_connected() {
+        // As if the peer had been asked for before there was one.
         let (stream, peer) = tcp_pair();
         peer.shutdown(Shutdown::Write).unwrap();
         testkit::until_read_closed(&stream);

@@ -311,6 +311,10 @@ impl TcpStream {
     /// # Errors
     /// What the system says, for example that the process has too many open descriptors.
     ///
+    /// # Platform-specific behaviour
+    /// On Windows, register both with the same `Poll` or only one of them; see
+    /// [`Poll`](selector::Poll).
+    ///
     /// # Examples
     /// ```
     /// # use std::io::Write;
@@ -341,6 +345,9 @@ impl TcpStream {
     /// # Platform-specific behaviour
     /// An attempt that is in progress is given up by Linux, whichever half is closed:
     /// [`finish_connect`](TcpStream::finish_connect) says `ConnectionReset` then.
+    ///
+    /// Closing the reading half is an event of this stream on Unix (`READABLE`, for the end), and none on
+    /// Windows.
     ///
     /// # Examples
     /// ```

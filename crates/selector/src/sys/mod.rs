@@ -25,10 +25,14 @@ cfg_if::cfg_if! {
     }
 }
 
-// A pure translation, whose tests run everywhere.
+// Plain logic, whose tests run on every system.
 #[cfg(all(test, not(windows)))]
-#[path = "windows/flags.rs"]
-mod afd_flags;
+#[path = "windows"]
+mod afd {
+    #[expect(dead_code, reason = "some of it is for the driver alone")]
+    mod endpoint;
+    mod flags;
+}
 
 /// What a backend does for a `Poll`.
 ///
@@ -41,7 +45,8 @@ pub(crate) trait Driver: Sized {
     fn new() -> io::Result<Self>;
 
     /// Begins to watch a source. If it is watched already the error is `AlreadyExists`, unless
-    /// `adopt`: then the old watch is known to be a left-over, and is taken over.
+    /// `adopt`: then the old watch is known to be a left-over, and is taken over. `clone_of` is the
+    /// registration of a clone of the source with the same `Poll`, if there is one.
     fn register(
         &self,
         source: RawSource,
@@ -49,6 +54,7 @@ pub(crate) trait Driver: Sized {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<()>;
 
     /// Changes how a source is watched, and looks at it anew: what it is ready for at this moment

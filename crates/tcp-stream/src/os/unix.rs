@@ -5,7 +5,7 @@ use std::net;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use crate::TcpStream;
-use crate::attempt::Probe;
+use crate::attempt::{Attempted, Probe};
 
 /// Whether an error that was taken out of a socket may be told again.
 pub(crate) const ERRORS_STAY: bool = false;
@@ -21,29 +21,34 @@ pub(crate) fn write_error(error: io::Error) -> io::Error {
 }
 
 /// Asks how a connection attempt stands.
-pub(crate) fn probe(stream: &net::TcpStream, _taken: bool) -> io::Result<Probe> {
-    match stream.peer_addr() {
-        Ok(_) => return Ok(Probe::Connected),
+pub(crate) fn probe(socket: &impl Attempted, _taken: bool) -> io::Result<Probe> {
+    match socket.peer() {
+        Ok(()) => return Ok(Probe::Connected),
         // The latter where the connection is over already.
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTCONN | libc::EINVAL)) => {}
         Err(error) => return Err(error),
     }
-    receive(stream)
+    receive(socket)
 }
 
 /// Asks a socket that had no peer a moment ago.
 ///
 /// Unlike SO_ERROR, receiving tells an attempt on its way from one that ended, and leaves alone the
 /// errors that the attempt may get over, such as a host that was unreachable for a moment.
-pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
-    match stream.peek(&mut [0]) {
-        Ok(0) => Ok(Probe::of_end(stream)),
+pub(crate) fn receive(socket: &impl Attempted) -> io::Result<Probe> {
+    match socket.peek() {
+        Ok(0) => Ok(Probe::of_end(socket)),
         Ok(_) => Ok(Probe::Connected),
         Err(error) => match error.raw_os_error() {
             _ if error.kind() == io::ErrorKind::WouldBlock => Ok(Probe::InProgress),
             Some(libc::EINTR) => Ok(Probe::InProgress),
             Some(libc::ENOTCONN) => Ok(Probe::Over),
-            Some(code) => Ok(Probe::Failed(code)),
+            Some(code) => {
+                // Linux has taken the error out; the BSDs and macOS leave it pending after a peek. The
+                // outcome is known either way.
+                let _taken = socket.take_error().is_ok();
+                Ok(Probe::Failed(code))
+            }
             None => Err(error),
         },
     }
@@ -100,9 +105,11 @@ impl From<TcpStream> for OwnedFd {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::io::{Error, ErrorKind};
 
-    use super::write_error;
+    use super::*;
+    use crate::attempt::Attempt;
 
     // Linux says so if it forgot the server's cookie after `connect` found it.
     #[test]
@@ -111,5 +118,54 @@ mod tests {
         assert_eq!(begun.kind(), ErrorKind::WouldBlock);
         let broken = write_error(Error::from_raw_os_error(libc::EPIPE));
         assert_eq!(broken.raw_os_error(), Some(libc::EPIPE));
+    }
+
+    /// A refused attempt of a system where a failed peek leaves the error pending: the BSDs and macOS.
+    struct Refused {
+        pending: Cell<bool>,
+    }
+
+    fn not_connected() -> Error {
+        Error::from_raw_os_error(libc::ENOTCONN)
+    }
+
+    impl Refused {
+        fn error(&self) -> Option<Error> {
+            let refused = || Error::from_raw_os_error(libc::ECONNREFUSED);
+            self.pending.get().then(refused)
+        }
+    }
+
+    impl Attempted for Refused {
+        fn peer(&self) -> io::Result<()> {
+            Err(not_connected())
+        }
+
+        fn peek(&self) -> io::Result<usize> {
+            Err(self.error().unwrap_or_else(not_connected))
+        }
+
+        fn take_error(&self) -> io::Result<Option<Error>> {
+            let error = self.error();
+            self.pending.set(false);
+            Ok(error)
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_a_peek_leaves_pending_is_reported_once_by_take_error() {
+        let socket = Refused {
+            pending: Cell::new(true),
+        };
+        let attempt = Attempt::new(false);
+        for _ in 0..2 {
+            let error = attempt.outcome(&socket).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
+        let taken = attempt.take_error(&socket).unwrap().expect("the refusal");
+        assert_eq!(taken.kind(), ErrorKind::ConnectionRefused);
+        assert!(attempt.take_error(&socket).unwrap().is_none());
+        let error = attempt.outcome(&socket).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     }
 }

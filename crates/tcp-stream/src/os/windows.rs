@@ -9,7 +9,7 @@ use std::os::windows::io::{
 use windows_sys::Win32::Networking::WinSock::WSAESHUTDOWN;
 
 use crate::TcpStream;
-use crate::attempt::Probe;
+use crate::attempt::{Attempted, Probe};
 
 /// Whether an error that was taken out of a socket may be told again: SO_ERROR is not cleared by
 /// every implementation of Windows.
@@ -27,27 +27,27 @@ pub(crate) fn write_error(error: io::Error) -> io::Error {
 
 /// Asks how a connection attempt stands. The system does not tell one on its way from one whose
 /// error was `taken`.
-pub(crate) fn probe(stream: &net::TcpStream, taken: bool) -> io::Result<Probe> {
-    match stream.peer_addr() {
-        Ok(_) => return Ok(Probe::Connected),
+pub(crate) fn probe(socket: &impl Attempted, taken: bool) -> io::Result<Probe> {
+    match socket.peer() {
+        Ok(()) => return Ok(Probe::Connected),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
         Err(error) => return Err(error),
     }
-    match sockopt::take_error(stream)? {
+    match socket.take_error()? {
         Some(error) => match error.raw_os_error() {
             Some(code) => Ok(Probe::Failed(code)),
             None => Err(error),
         },
         None if taken => Ok(Probe::Over),
-        None => receive(stream),
+        None => receive(socket),
     }
 }
 
 /// Where a connection was made and lost, and the address is forgotten with it, only receiving
 /// tells.
-pub(crate) fn receive(stream: &net::TcpStream) -> io::Result<Probe> {
-    match stream.peek(&mut [0]) {
-        Ok(0) => Ok(Probe::of_end(stream)),
+pub(crate) fn receive(socket: &impl Attempted) -> io::Result<Probe> {
+    match socket.peek() {
+        Ok(0) => Ok(Probe::of_end(socket)),
         Ok(_) => Ok(Probe::Connected),
         Err(error) => match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotConnected | io::ErrorKind::WouldBlock, _) => Ok(Probe::InProgress),

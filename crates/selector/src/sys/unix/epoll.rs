@@ -100,6 +100,7 @@ impl Driver for Epoll {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        _clone_of: Option<Key>,
     ) -> io::Result<()> {
         match self.control(libc::EPOLL_CTL_ADD, fd, key, interest, opts) {
             Err(error) if adopt && error.kind() == io::ErrorKind::AlreadyExists => {

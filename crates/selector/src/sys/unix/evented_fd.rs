@@ -72,7 +72,7 @@ impl Evented for EventedFd<'_> {
             // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.
             check(unsafe { libc::fcntl(*self.0, libc::F_GETFD) })?;
         }
-        poll.register(*self.0, token, interest, opts, false)
+        poll.register(*self.0, token, interest, opts, false, None)
             .map(drop)
     }
 

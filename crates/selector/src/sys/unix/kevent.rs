@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
-use super::fd::check;
+use super::fd::{check, timespec};
 
 cfg_if::cfg_if! {
     if #[cfg(readywire_libkqueue)] {
@@ -218,18 +218,6 @@ pub(super) fn wait(
     // SAFETY: the kernel has written so many events.
     unsafe { events.set_len(usize::try_from(count).unwrap_or(0)) };
     Ok(())
-}
-
-/// Systems refuse timeouts from here on (macOS, and the BSDs of old), or count with fewer bits.
-const LONGEST: u64 = 100_000_000;
-
-fn timespec(timeout: Duration) -> libc::timespec {
-    // SAFETY: the structure holds numbers, for which zeros are values.
-    let mut timespec: libc::timespec = unsafe { mem::zeroed() };
-    // Both fit 32 bits.
-    timespec.tv_sec = timeout.as_secs().min(LONGEST) as libc::time_t;
-    timespec.tv_nsec = timeout.subsec_nanos() as libc::c_long;
-    timespec
 }
 
 /// libkqueue's `<sys/event.h>`.

@@ -265,6 +265,7 @@ impl Driver for Kqueue {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        _clone_of: Option<Key>,
     ) -> io::Result<()> {
         let mut watches = self.watches();
         let old = watches.remove(&fd);

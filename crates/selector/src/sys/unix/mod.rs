@@ -137,13 +137,14 @@ impl Selector {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<()> {
         each!(self, driver => {
             // NetBSD's kernel crashes on a kqueue in itself.
             if source == driver.as_fd().as_raw_fd() {
                 return Err(RegistrationError::Itself.into());
             }
-            driver.register(source, key, interest, opts, adopt)
+            driver.register(source, key, interest, opts, adopt, clone_of)
         })
     }
 

@@ -332,6 +332,7 @@ impl Driver for PollDriver {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        _clone_of: Option<Key>,
     ) -> io::Result<()> {
         let file = file(fd)?;
         check_watchable(fd)?;
@@ -448,12 +449,7 @@ cfg_if::cfg_if! {
     ))] {
         /// Waits for one of `pollfds`, with the resolution of nanoseconds.
         fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
-            let timespec = timeout.map(|timeout| libc::timespec {
-                // At most what the narrowest `time_t` holds; who waits on waits again after 68 years.
-                tv_sec: timeout.as_secs().min(i32::MAX as u64) as _,
-                // Below a thousand million, which every `c_long` holds.
-                tv_nsec: timeout.subsec_nanos() as libc::c_long,
-            });
+            let timespec = timeout.map(super::fd::timespec);
             let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
             let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
             // SAFETY: pointer and count are of one slice that is borrowed for the call, the

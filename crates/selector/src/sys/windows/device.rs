@@ -13,7 +13,9 @@ use windows_sys::Wdk::Storage::FileSystem::{
 };
 use windows_sys::Wdk::System::IO::NtDeviceIoControlFile;
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, RtlNtStatusToDosError, STATUS_PENDING, STATUS_SUCCESS, UNICODE_STRING,
+    NTSTATUS, RtlNtStatusToDosError, STATUS_CANCELLED, STATUS_COMMITMENT_LIMIT,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY, STATUS_PAGEFILE_QUOTA, STATUS_PENDING,
+    STATUS_QUOTA_EXCEEDED, STATUS_SUCCESS, STATUS_WORKING_SET_QUOTA, UNICODE_STRING,
 };
 use windows_sys::Win32::Networking::WinSock::SOCKET;
 use windows_sys::Win32::Storage::FileSystem::{
@@ -23,6 +25,7 @@ use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use windows_sys::Win32::System::Threading::{INFINITE, WaitForSingleObject};
 use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_SET_EVENT_ON_HANDLE;
 
+use super::endpoint::{Answer, Failure};
 use super::port::{Port, check};
 
 /// A code of the buffered kind: the system copies what it is given before the call returns, and
@@ -69,33 +72,33 @@ impl PollInfo {
 }
 
 /// What the system writes when a poll completes.
-struct Answer {
+struct Written {
     status: IO_STATUS_BLOCK,
     info: PollInfo,
 }
 
-impl Answer {
-    fn pending() -> Answer {
+impl Written {
+    fn pending() -> Written {
         let mut status = IO_STATUS_BLOCK::default();
         status.Anonymous.Status = STATUS_PENDING;
-        Answer {
+        Written {
             status,
             info: PollInfo::nothing(),
         }
     }
 
-    /// The flags, or the status that the poll failed with.
-    fn read(&self) -> Result<u32, NTSTATUS> {
+    fn read(&self) -> Answer {
         // SAFETY: an integer is written here before each poll, and by the system another one.
         let status = unsafe { self.status.Anonymous.Status };
-        if is_error(status) {
-            return Err(status);
-        }
-        Ok(if self.info.count == 0 {
-            0
+        if status == STATUS_CANCELLED {
+            Answer::Cancelled
+        } else if is_error(status) {
+            Answer::Failed(failure(status))
+        } else if self.info.count == 0 {
+            Answer::Flags(0)
         } else {
-            self.info.flags
-        })
+            Answer::Flags(self.info.flags)
+        }
     }
 }
 
@@ -104,7 +107,7 @@ impl Answer {
 /// The system writes to it until the completion's packet was taken from the port, or the port is
 /// closed; the copying may well be done by the very call that takes the packet. Whoever begins a
 /// poll lends the memory until then.
-pub(super) struct Memory(UnsafeCell<Answer>);
+pub(super) struct Memory(UnsafeCell<Written>);
 
 // SAFETY: the cell is written by the system while a poll is under way, and only the caller of the
 // two unsafe methods touches it otherwise, who vouches that none is and that it is alone.
@@ -114,14 +117,14 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     pub(super) fn new() -> Memory {
-        Memory(UnsafeCell::new(Answer::pending()))
+        Memory(UnsafeCell::new(Written::pending()))
     }
 
-    /// Reads what a poll answered: the flags, or the status that it failed with.
+    /// Reads the answer of a poll.
     ///
     /// # Safety
     /// No poll may be under way with this memory, and none may be begun meanwhile.
-    pub(super) unsafe fn read(&self) -> Result<u32, NTSTATUS> {
+    pub(super) unsafe fn read(&self) -> Answer {
         // SAFETY: nobody writes, as the caller vouches.
         unsafe { &*self.0.get() }.read()
     }
@@ -204,12 +207,12 @@ impl Device {
         flags: u32,
         memory: &Memory,
         context: *const c_void,
-    ) -> Result<(), NTSTATUS> {
+    ) -> Result<(), Failure> {
         let question = PollInfo::question(socket, flags, i64::MAX);
         let answer = memory.0.get();
         // SAFETY: the memory is nobody else's, as the caller vouches.
-        unsafe { answer.write(Answer::pending()) };
-        // SAFETY: the pointer is to a whole `Answer`; no reference is made.
+        unsafe { answer.write(Written::pending()) };
+        // SAFETY: the pointer is to a whole `Written`; no reference is made.
         let status_block = unsafe { &raw mut (*answer).status };
         // SAFETY: as above.
         let info = unsafe { &raw mut (*answer).info };
@@ -229,9 +232,9 @@ impl Device {
                 PollInfo::SIZE,
             )
         };
-        // Success, pending and warnings have a packet; an error that is told at once has none.
+        // Success, pending and warnings have a packet; an error that the call returns has none.
         if is_error(status) {
-            return Err(status);
+            return Err(failure(status));
         }
         Ok(())
     }
@@ -240,7 +243,7 @@ impl Device {
     /// comes in either case.
     pub(super) fn cancel(&self, memory: &Memory) {
         let mut status_block = IO_STATUS_BLOCK::default();
-        // SAFETY: the pointer is to a whole `Answer`; no reference is made.
+        // SAFETY: the pointer is to a whole `Written`; no reference is made.
         let request = unsafe { &raw const (*memory.0.get()).status };
         // SAFETY: the poll to cancel is found by the address, which is not read through. The
         // call's own status outlives it.
@@ -249,10 +252,10 @@ impl Device {
         // It fails if the poll has completed, which is as good.
     }
 
-    /// Tells for which of `flags` the socket is ready at this moment.
-    pub(super) fn look(&self, socket: SOCKET, flags: u32) -> Result<u32, NTSTATUS> {
+    /// Returns for which of `flags` the socket is ready at this moment.
+    pub(super) fn look(&self, socket: SOCKET, flags: u32) -> Result<u32, Failure> {
         let question = PollInfo::question(socket, flags, 0);
-        let mut answer = Answer::pending();
+        let mut answer = Written::pending();
         // SAFETY: question and answer outlive the operation: the handle is a synchronous one, so
         // that it is over when the call returns, or else when the handle is signalled, below.
         let mut status = unsafe {
@@ -275,9 +278,27 @@ impl Device {
             status = STATUS_SUCCESS;
         }
         if is_error(status) {
-            return Err(status);
+            return Err(failure(status));
         }
-        answer.read()
+        match answer.read() {
+            Answer::Flags(flags) => Ok(flags),
+            Answer::Failed(failure) => Err(failure),
+            Answer::Cancelled => Err(Failure::Short(STATUS_CANCELLED)),
+        }
+    }
+}
+
+/// What an error means to the socket. Any other than of memory is one of the handle: it may be any
+/// object's by now, and each kind of object refuses a poll in its own way.
+fn failure(status: NTSTATUS) -> Failure {
+    match status {
+        STATUS_INSUFFICIENT_RESOURCES
+        | STATUS_NO_MEMORY
+        | STATUS_COMMITMENT_LIMIT
+        | STATUS_QUOTA_EXCEEDED
+        | STATUS_PAGEFILE_QUOTA
+        | STATUS_WORKING_SET_QUOTA => Failure::Short(status),
+        _ => Failure::Gone(status),
     }
 }
 

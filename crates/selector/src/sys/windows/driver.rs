@@ -1,20 +1,10 @@
 //! AFD polls on an I/O completion port. Levels, edges and oneshots are emulated.
 //!
-//! A poll of the AFD driver tells once that a socket is ready: at once if it is already, else when
-//! it becomes so. Each registration has at most one poll under way whose answer counts (its
-//! *flight*). A flight is begun
-//!
-//! * when the socket is registered, and whenever something is to be reported that the flight under
-//!   way does not ask for: that one is cancelled, and its packet means nothing any more;
-//! * when the flight before has landed and had nothing to report;
-//! * after an event, for a level or what else is still to be reported, at the next wait: by then
-//!   the source has been drained, and an edge is armed anew. Where another thread waits already,
-//!   it is begun at once.
-//!
-//! A packet says that a socket was ready when it was put into the port, which may be long ago. So
-//! the socket is looked at anew, unless the flight was begun by the same wait, and nobody has drained
-//! the source since.
+//! When the poll of a socket is begun and cancelled is decided by its [`Endpoint`]. This module
+//! connects endpoints with the system: it keeps them, lends the system the memory of their polls,
+//! and takes packets from the port.
 
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::RawSocket;
@@ -23,23 +13,26 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
-use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_HANDLE};
-use windows_sys::Win32::Networking::WinSock::SOCKET;
 
 use super::device::{Device, Memory, error};
+use super::endpoint::{Afd, Endpoint, Failure};
 use super::port::{Packets, Port};
 use super::raw_event::RawEvent;
-use super::{flags, socket};
+use super::socket;
+use crate::RegistrationError;
 use crate::key::Key;
-use crate::sys::trigger::Trigger;
 use crate::sys::{Drained, Driver};
 
 /// How many sockets share a handle of the device: each handle costs memory of the kernel, and the
 /// kernel serialises the polls of one.
 const SHARE: usize = 32;
 
+/// How many packets may be in the port of cancelled polls, beyond one for each socket, before they
+/// are taken out although no thread polls.
+const LEFT_BEHIND: usize = 64;
+
 /// How long a driver that is dropped waits for the packets of the polls it cancelled, which are
-/// there at once unless the system is at odds.
+/// there at once unless the system misbehaves.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct AfdDriver {
@@ -47,19 +40,18 @@ pub(crate) struct AfdDriver {
     /// Where sockets are looked at.
     lookout: Device,
     devices: Mutex<Devices>,
-    /// The registrations by the number of their index.
-    watches: Mutex<Vec<Option<Arc<Watch>>>>,
+    registry: Mutex<Registry>,
     due: Mutex<Due>,
     /// Counts waits, so that each has a number.
     waits: AtomicUsize,
     /// How many packets are still to come.
-    aloft: AtomicUsize,
-    /// The system has no memory for another flight, so a test says.
+    pending: AtomicUsize,
+    /// The system has no memory for another poll, so a test says.
     #[cfg(test)]
     pub(super) exhausted: std::sync::atomic::AtomicBool,
 }
 
-/// The handles for flights, each kept by the sockets that use it.
+/// The handles for polls, each kept by the sockets that use it.
 #[derive(Default)]
 struct Devices {
     all: Vec<Weak<Device>>,
@@ -68,46 +60,73 @@ struct Devices {
     last: Option<Arc<Device>>,
 }
 
-/// Registrations whose next flight begins with the next wait.
+/// The sockets that are registered, or have a packet still to come.
+#[derive(Default)]
+struct Registry {
+    /// By the number of the registration's index.
+    registrations: Vec<Option<Arc<Socket>>>,
+    /// How many registrations there are.
+    count: usize,
+    /// By handle. A socket that was deregistered stays here until the packet of its cancelled poll was
+    /// taken: if it is registered again, its next poll has to wait for that.
+    sockets: HashMap<usize, Arc<Socket>>,
+}
+
+impl Registry {
+    fn get(&self, key: Key) -> Option<&Arc<Socket>> {
+        self.registrations.get(key.index.number())?.as_ref()
+    }
+
+    fn insert(&mut self, key: Key, handle: usize, socket: Arc<Socket>) {
+        let number = key.index.number();
+        if self.registrations.len() <= number {
+            self.registrations.resize(number + 1, None);
+        }
+        self.registrations[number] = Some(Arc::clone(&socket));
+        self.count += 1;
+        self.sockets.insert(handle, socket);
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Arc<Socket>> {
+        let registration = self.registrations.get_mut(key.index.number())?;
+        let socket = registration.take()?;
+        self.count -= 1;
+        Some(socket)
+    }
+
+    /// Forgets the handle of a registration that has ended, unless it is another socket's by now.
+    fn forget(&mut self, handle: usize, socket: &Arc<Socket>) {
+        let known = self.sockets.get(&handle);
+        if known.is_some_and(|known| Arc::ptr_eq(known, socket)) {
+            self.sockets.remove(&handle);
+        }
+    }
+}
+
+/// Sockets whose next poll begins with the next wait.
 #[derive(Default)]
 struct Due {
-    watches: Vec<Arc<Watch>>,
-    /// How many threads wait: they have begun the flights that were due before.
+    sockets: Vec<Arc<Socket>>,
+    /// How many threads wait: they have begun the polls that were due before.
     waiting: usize,
 }
 
-/// A registration.
-struct Watch {
-    socket: SOCKET,
+struct Socket {
     device: Arc<Device>,
+    operation: Arc<Operation>,
     state: Mutex<State>,
 }
 
 struct State {
-    key: Key,
-    trigger: Trigger,
-    flight: Option<Flight>,
-    /// The operation that landed last, for the next flight.
-    spare: Option<Arc<Operation>>,
-    /// Stands in the list of those due.
-    due: bool,
-    /// Deregistered, or the socket is gone.
-    ended: bool,
+    endpoint: Endpoint,
+    /// Handles of registrations that ended with a poll under way.
+    ended: Vec<usize>,
 }
 
-/// The poll under way whose answer counts.
-struct Flight {
-    operation: Arc<Operation>,
-    /// What it asks for.
-    flags: u32,
-    /// The wait that began it, if one did.
-    wait: Option<usize>,
-}
-
-/// A poll of the device. While it is under way the system holds a count of it, which comes back
+/// The poll of a socket. While it is under way the system holds a count of it, which comes back
 /// with the packet.
 pub(super) struct Operation {
-    watch: Weak<Watch>,
+    socket: Weak<Socket>,
     memory: Memory,
 }
 
@@ -123,38 +142,96 @@ impl Operation {
     /// The context must be from [`lend`](Operation::lend), not taken back before, and the
     /// operation over.
     unsafe fn take_back(context: *const c_void) -> Arc<Operation> {
-        // SAFETY: as the caller vouches.
+        // SAFETY: guaranteed by the caller.
         unsafe { Arc::from_raw(context.cast()) }
     }
 }
 
-impl Watch {
+impl Socket {
+    fn new(device: Arc<Device>) -> Arc<Socket> {
+        Arc::new_cyclic(|socket| Socket {
+            device,
+            operation: Arc::new(Operation {
+                socket: Weak::clone(socket),
+                memory: Memory::new(),
+            }),
+            state: Mutex::new(State {
+                endpoint: Endpoint::new(),
+                ended: Vec::new(),
+            }),
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
+}
 
-    /// Ends the registration: no packet means anything any more.
-    fn end(&self) {
-        let mut state = self.lock();
-        state.ended = true;
-        if let Some(flight) = state.flight.take() {
-            self.device.cancel(&flight.operation.memory);
+/// What the endpoint of a socket asks of the system; its endpoint is locked.
+struct Polls<'a> {
+    driver: &'a AfdDriver,
+    socket: &'a Socket,
+}
+
+impl Afd for Polls<'_> {
+    fn begin(&mut self, socket: usize, flags: u32) -> Result<(), Failure> {
+        #[cfg(test)]
+        if self.driver.exhausted.load(Ordering::SeqCst) {
+            return Err(Failure::Short(
+                windows_sys::Win32::Foundation::STATUS_INSUFFICIENT_RESOURCES,
+            ));
         }
+        let Socket {
+            device, operation, ..
+        } = self.socket;
+        let context = operation.lend();
+        self.driver.pending.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: an endpoint begins a poll only when the packet of the one before was taken. The
+        // count that was lent keeps the memory until the packet is taken, and for ever if it never
+        // is.
+        let begun = unsafe { device.poll(socket, flags, &operation.memory, context) };
+        if begun.is_err() {
+            self.driver.pending.fetch_sub(1, Ordering::Relaxed);
+            // SAFETY: no packet comes of a poll that was refused.
+            drop(unsafe { Operation::take_back(context) });
+        }
+        begun
+    }
+
+    fn cancel(&mut self) {
+        self.socket.device.cancel(&self.socket.operation.memory);
+    }
+
+    fn look(&mut self, socket: usize, flags: u32) -> Result<u32, Failure> {
+        self.driver.lookout.look(socket, flags)
     }
 }
 
 impl AfdDriver {
-    fn watches(&self) -> MutexGuard<'_, Vec<Option<Arc<Watch>>>> {
-        self.watches.lock().unwrap_or_else(|e| e.into_inner())
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn due(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn watch(&self, key: Key) -> io::Result<Arc<Watch>> {
-        let watch = self.watches().get(key.index.number()).cloned().flatten();
-        watch.ok_or_else(|| io::ErrorKind::NotFound.into())
+    fn socket(&self, key: Key) -> io::Result<Arc<Socket>> {
+        let socket = self.registry().get(key).cloned();
+        socket.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn polls<'a>(&'a self, socket: &'a Socket) -> Polls<'a> {
+        Polls {
+            driver: self,
+            socket,
+        }
+    }
+
+    fn is_registered(&self, handle: usize) -> bool {
+        let registry = self.registry();
+        let known = registry.sockets.get(&handle);
+        known.is_some_and(|socket| socket.lock().endpoint.has_socket(handle))
     }
 
     /// Returns a handle that has room for one more socket.
@@ -175,204 +252,158 @@ impl AfdDriver {
         Ok(device)
     }
 
-    /// Begins a flight for what is to be reported, if anything is; there must be none.
-    fn fly(
-        &self,
-        watch: &Arc<Watch>,
-        state: &mut State,
-        wait: Option<usize>,
-    ) -> Result<(), NTSTATUS> {
-        let flags = flags::request(state.trigger.armed());
-        if flags == 0 || state.ended {
-            return Ok(());
-        }
-        #[cfg(test)]
-        if self.exhausted.load(Ordering::SeqCst) {
-            return Err(windows_sys::Win32::Foundation::STATUS_INSUFFICIENT_RESOURCES);
-        }
-        let operation = state.spare.take().unwrap_or_else(|| {
-            Arc::new(Operation {
-                watch: Arc::downgrade(watch),
-                memory: Memory::new(),
-            })
-        });
-        let context = operation.lend();
-        self.aloft.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the operation is new, or has landed. The count that was lent keeps the memory
-        // until the packet was taken, and for ever if it never is.
-        let begun = unsafe {
-            watch
-                .device
-                .poll(watch.socket, flags, &operation.memory, context)
-        };
-        if let Err(status) = begun {
-            self.aloft.fetch_sub(1, Ordering::Relaxed);
-            // SAFETY: no packet comes of a poll that was refused.
-            drop(unsafe { Operation::take_back(context) });
-            return Err(status);
-        }
-        state.flight = Some(Flight {
-            operation,
-            flags,
-            wait,
-        });
-        Ok(())
-    }
-
-    /// Makes sure that a flight asks for all that is to be reported, now or when it is due.
-    fn renew(&self, watch: &Arc<Watch>, state: &mut State) -> Result<(), NTSTATUS> {
-        let flags = flags::request(state.trigger.armed());
-        if state.due {
-            return Ok(());
-        }
-        let old = state.flight.take();
-        if let Some(flight) = &old {
-            if flags & !flight.flags == 0 {
-                state.flight = old;
-                return Ok(());
-            }
-        }
-        let begun = self.fly(watch, state, None);
-        match (begun, old) {
-            (Err(_), old) => state.flight = old,
-            (Ok(()), Some(old)) => watch.device.cancel(&old.operation.memory),
-            (Ok(()), None) => {}
-        }
-        begun
-    }
-
-    /// Begins the flight of a registration that was due.
-    fn resume(&self, watch: &Arc<Watch>, wait: Option<usize>) -> Result<(), NTSTATUS> {
-        let mut state = watch.lock();
-        state.due = false;
-        let begun = if state.flight.is_none() {
-            self.fly(watch, &mut state, wait)
-        } else {
-            self.renew(watch, &mut state)
-        };
-        match begun {
-            Err(STATUS_INVALID_HANDLE) => {
-                // Closed without being deregistered.
-                state.ended = true;
-                Ok(())
-            }
+    /// Begins the poll of a socket that was due.
+    fn resume(&self, socket: &Socket, wait: Option<usize>) -> Result<(), Failure> {
+        let mut state = socket.lock();
+        match state.endpoint.resume(&mut self.polls(socket), wait) {
+            // Closed without being deregistered: nobody waits for it.
+            Err(Failure::Gone(_)) => Ok(()),
             result => result,
         }
     }
 
-    /// Lets a registration be due at the next wait.
-    fn postpone(&self, watch: &Arc<Watch>) {
-        if !std::mem::replace(&mut watch.lock().due, true) {
-            self.due().watches.push(Arc::clone(watch));
+    /// Lets the next poll of a socket begin with the next wait.
+    fn postpone(&self, socket: &Arc<Socket>) {
+        if socket.lock().endpoint.set_due() {
+            self.due().sockets.push(Arc::clone(socket));
         }
     }
 
-    /// Leaves a flight that could not begin to the next wait, which tells if it fails again. Those who wait
-    /// already have taken over what was due: one of them has to come anew.
-    fn put_off(&self, watch: &Arc<Watch>) {
-        self.postpone(watch);
-        // It only comes later should this fail as well.
+    /// Leaves a poll that could not begin to the next wait, which reports if it fails again. Threads
+    /// that wait already have begun what was due: one of them has to wait again.
+    fn put_off(&self, socket: &Arc<Socket>) {
+        self.postpone(socket);
+        // Should this fail as well, the poll only begins later.
         let _delayed = self.wake().is_err();
     }
 
-    /// Turns the packet of an operation into an event, if it still means something and there is
-    /// something to report. Puts the registration into `due` if its next flight is for the next
-    /// wait.
+    /// Turns the packet of an operation into events, at most `room`. Puts the socket into `due` if
+    /// its next poll is for the next wait.
     fn land(
         &self,
-        operation: Arc<Operation>,
-        wait: usize,
-        due: &mut Vec<Arc<Watch>>,
-    ) -> Option<RawEvent> {
-        let watch = operation.watch.upgrade()?;
-        let mut state = watch.lock();
-        let flight = state
-            .flight
-            .take_if(|flight| Arc::ptr_eq(&flight.operation, &operation))?;
-        // SAFETY: the packet was taken from the port, so that the poll is over, and nobody begins
-        // another one with this operation before it is the spare one, below.
+        operation: &Operation,
+        wait: Option<usize>,
+        room: usize,
+        events: &mut Vec<RawEvent>,
+        due: &mut Vec<Arc<Socket>>,
+    ) {
+        let Some(socket) = operation.socket.upgrade() else {
+            return;
+        };
+        let mut state = socket.lock();
+        // SAFETY: the packet was taken from the port, so that the poll is over, and the endpoint
+        // begins no other before it is told so, below.
         let answer = unsafe { operation.memory.read() };
-        let asked = flight.flags & flags::request(state.trigger.armed());
-        let flags = match answer {
-            Ok(flags) if flags & flags::LOCAL_CLOSE != 0 => Err(STATUS_INVALID_HANDLE),
-            Ok(flags) if flight.wait == Some(wait) => Ok(flags),
-            Err(status) if status != STATUS_CANCELLED => Err(status),
-            // Cancelled by nobody here: some systems do so when the thread that began it ends.
-            _ if asked == 0 => Ok(0),
-            _ => self.lookout.look(watch.socket, asked),
-        };
-        let flags = match flags {
-            Ok(flags) => flags & asked,
-            Err(STATUS_INVALID_HANDLE) => {
-                // Closed without being deregistered.
-                state.ended = true;
-                return None;
-            }
-            // Whatever it is, the next operation on the socket will tell its owner.
-            Err(_) => flags::ABORT,
-        };
-        state.spare = Some(operation);
-        let ready = state.trigger.report(flags::readiness(flags));
-        // A flight that cannot begin is tried again by the next wait, which tells if it fails too.
-        let later = if ready.is_empty() {
-            self.fly(&watch, &mut state, Some(wait)).is_err()
-        } else {
-            true
-        };
-        if later && !std::mem::replace(&mut state.due, true) {
-            due.push(Arc::clone(&watch));
+        let report = |key, ready| events.push(RawEvent::new(key, ready));
+        let polls = &mut self.polls(&socket);
+        if state.endpoint.land(polls, answer, wait, room, report) && state.endpoint.set_due() {
+            due.push(Arc::clone(&socket));
         }
-        (!ready.is_empty()).then(|| RawEvent::new(state.key, ready))
+        if state.ended.is_empty() {
+            return;
+        }
+        drop(state);
+        let mut registry = self.registry();
+        let mut state = socket.lock();
+        let State { endpoint, ended } = &mut *state;
+        if !endpoint.is_cancelled() {
+            for handle in ended
+                .drain(..)
+                .filter(|handle| !endpoint.has_socket(*handle))
+            {
+                registry.forget(handle, &socket);
+            }
+        }
     }
 
     /// Counts the calling thread among those that wait, and takes over what is due.
-    fn enter(&self, due: &mut Vec<Arc<Watch>>) {
+    fn enter(&self, due: &mut Vec<Arc<Socket>>) {
         let mut shared = self.due();
         shared.waiting += 1;
-        std::mem::swap(&mut shared.watches, due);
+        std::mem::swap(&mut shared.sockets, due);
     }
 
     /// Ends what [`enter`](AfdDriver::enter) began, and leaves behind what is due from now on.
-    fn leave(&self, due: &mut Vec<Arc<Watch>>) {
+    fn leave(&self, due: &mut Vec<Arc<Socket>>) {
         let mut shared = self.due();
         shared.waiting -= 1;
         if shared.waiting == 0 {
-            shared.watches.append(due);
+            shared.sockets.append(due);
             return;
         }
         drop(shared);
-        for watch in due.drain(..) {
-            if self.resume(&watch, None).is_err() {
-                self.put_off(&watch);
+        for socket in due.drain(..) {
+            if self.resume(&socket, None).is_err() {
+                self.put_off(&socket);
             }
         }
     }
 
-    /// Takes packets from the port, and tells whether there was one.
+    /// Takes at most `packets` packets from the port, and reports at most `room` events; returns how
+    /// many packets there were, and how many of them were wakes.
     fn take(
         &self,
         events: &mut Vec<RawEvent>,
-        room: usize,
+        (packets, room): (usize, usize),
         scratch: &mut Scratch,
-        wait: usize,
+        wait: Option<usize>,
         timeout: Option<Duration>,
-    ) -> io::Result<bool> {
-        self.port.take(&mut scratch.packets, room, timeout)?;
-        let packets = scratch.packets.drain();
-        let any = packets.len() > 0;
-        for context in packets.filter(|context| !context.is_null()) {
-            self.aloft.fetch_sub(1, Ordering::Relaxed);
-            // SAFETY: every packet with a context is that of a flight, and comes once.
+    ) -> io::Result<(usize, usize)> {
+        self.port.take(&mut scratch.packets, packets, timeout)?;
+        let limit = events.len() + room;
+        let taken = scratch.packets.drain();
+        let (count, mut wakes) = (taken.len(), 0);
+        for context in taken {
+            if context.is_null() {
+                wakes += 1;
+                continue;
+            }
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+            // SAFETY: every packet with a context is that of a poll, and comes once.
             let operation = unsafe { Operation::take_back(context) };
-            events.extend(self.land(operation, wait, &mut scratch.due));
+            let room = limit - events.len();
+            self.land(&operation, wait, room, events, &mut scratch.due);
         }
-        Ok(any)
+        Ok((count, wakes))
+    }
+
+    /// Takes the packets of cancelled polls from the port if there are many: sockets may be registered
+    /// and deregistered without end although no thread polls. Other packets are left to the next
+    /// wait.
+    fn sweep(&self) {
+        let polls = self.registry().count;
+        if self.pending.load(Ordering::Relaxed) > polls + LEFT_BEHIND {
+            self.take_all();
+        }
+    }
+
+    /// Takes all packets from the port without reporting an event: those that matter are due again.
+    fn take_all(&self) {
+        let mut scratch = Scratch::default();
+        let mut any_wake = false;
+        let none = Some(Duration::ZERO);
+        while let Ok((count @ 1.., wakes)) =
+            self.take(&mut Vec::new(), (LEFT_BEHIND, 0), &mut scratch, None, none)
+        {
+            any_wake |= wakes > 0;
+            if count < LEFT_BEHIND {
+                break;
+            }
+        }
+        let mut due = self.due();
+        let is_awaited = !scratch.due.is_empty() && due.waiting > 0;
+        due.sockets.append(&mut scratch.due);
+        drop(due);
+        if any_wake || is_awaited {
+            // Should this fail, the next wait finds what is due, and the queue that a wake is for.
+            let _delayed = self.wake().is_err();
+        }
     }
 }
 
 #[cfg(test)]
 impl AfdDriver {
-    /// How many handles of the device are open for flights.
+    /// How many handles of the device are open for polls.
     pub(super) fn open_devices(&self) -> usize {
         let devices = self.devices.lock().unwrap();
         devices
@@ -387,13 +418,18 @@ impl AfdDriver {
         self.due().waiting
     }
 
+    /// How many packets are still to come.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
     /// Takes what is in the port, as the last wait would that began.
     pub(super) fn go_on_waiting(&self) -> Vec<RawEvent> {
         let (mut events, mut scratch) = (Vec::new(), Scratch::default());
-        let last = self.waits.load(Ordering::Relaxed) - 1;
+        let last = Some(self.waits.load(Ordering::Relaxed) - 1);
         let timeout = Some(Duration::ZERO);
         self.enter(&mut scratch.due);
-        self.take(&mut events, 8, &mut scratch, last, timeout)
+        self.take(&mut events, (8, 8), &mut scratch, last, timeout)
             .unwrap();
         self.leave(&mut scratch.due);
         events
@@ -401,11 +437,10 @@ impl AfdDriver {
 
     /// The operations under way whose answers count.
     pub(super) fn lent(&self) -> Vec<Arc<Operation>> {
-        let watches = self.watches();
-        let states = watches.iter().flatten().map(|watch| watch.lock());
-        states
-            .filter_map(|state| Some(Arc::clone(&state.flight.as_ref()?.operation)))
-            .collect()
+        let registry = self.registry();
+        let sockets = registry.registrations.iter().flatten();
+        let asking = sockets.filter(|socket| socket.lock().endpoint.is_asking());
+        asking.map(|socket| Arc::clone(&socket.operation)).collect()
     }
 }
 
@@ -414,7 +449,13 @@ impl AfdDriver {
 pub(crate) struct Scratch {
     packets: Packets,
     /// Empty between waits.
-    due: Vec<Arc<Watch>>,
+    due: Vec<Arc<Socket>>,
+}
+
+/// The error for a caller.
+fn refusal(failure: Failure) -> io::Error {
+    let (Failure::Gone(status) | Failure::Short(status)) = failure;
+    error(status)
 }
 
 impl Driver for AfdDriver {
@@ -425,10 +466,10 @@ impl Driver for AfdDriver {
             port: Port::new()?,
             lookout: Device::synchronous()?,
             devices: Mutex::default(),
-            watches: Mutex::default(),
+            registry: Mutex::default(),
             due: Mutex::default(),
             waits: AtomicUsize::new(0),
-            aloft: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             #[cfg(test)]
             exhausted: std::sync::atomic::AtomicBool::new(false),
         })
@@ -441,26 +482,32 @@ impl Driver for AfdDriver {
         interest: Ready,
         opts: PollOpt,
         _adopt: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<()> {
-        let watch = Arc::new(Watch {
-            socket: socket::base(source)?,
-            device: self.device()?,
-            state: Mutex::new(State {
-                key,
-                trigger: Trigger::new(interest, opts),
-                flight: None,
-                spare: None,
-                due: false,
-                ended: false,
-            }),
-        });
-        self.fly(&watch, &mut watch.lock(), None).map_err(error)?;
-        let number = key.index.number();
-        let mut watches = self.watches();
-        if watches.len() <= number {
-            watches.resize(number + 1, None);
+        let handle = socket::base(source)?;
+        if self.is_registered(handle) {
+            // Or it was closed without being deregistered, which its last packet says.
+            self.take_all();
+            if self.is_registered(handle) {
+                return Err(RegistrationError::AlreadyRegistered.into());
+            }
         }
-        watches[number] = Some(watch);
+        let mut registry = self.registry();
+        let clone = clone_of.and_then(|key| registry.get(key));
+        let known = registry.sockets.get(&handle);
+        // A known one that has registrations has those of clones alone: the number was used again.
+        let socket = clone.or(known.filter(|socket| socket.lock().endpoint.is_empty()));
+        let socket = match socket {
+            Some(socket) => Arc::clone(socket),
+            None => Socket::new(self.device()?),
+        };
+        let polls = &mut self.polls(&socket);
+        let registered = socket
+            .lock()
+            .endpoint
+            .register(polls, handle, key, interest, opts);
+        registered.map_err(refusal)?;
+        registry.insert(key, handle, socket);
         Ok(())
     }
 
@@ -471,24 +518,32 @@ impl Driver for AfdDriver {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let watch = self.watch(key)?;
-        let mut state = watch.lock();
-        let before = (state.key, state.trigger);
-        (state.key, state.trigger) = (key, Trigger::new(interest, opts));
-        let renewed = self.renew(&watch, &mut state);
-        if renewed.is_err() {
-            (state.key, state.trigger) = before;
+        let socket = self.socket(key)?;
+        let polls = &mut self.polls(&socket);
+        let mut state = socket.lock();
+        match state.endpoint.reregister(polls, key, interest, opts) {
+            Some(changed) => changed.map_err(refusal),
+            // Closed without being deregistered.
+            None => Err(io::ErrorKind::NotFound.into()),
         }
-        renewed.map_err(error)
     }
 
     fn deregister(&self, _source: RawSocket, key: Key) -> io::Result<()> {
-        let watch = self
-            .watches()
-            .get_mut(key.index.number())
-            .and_then(Option::take);
-        let watch = watch.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        watch.end();
+        let mut registry = self.registry();
+        let socket = registry.remove(key);
+        let socket = socket.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let mut state = socket.lock();
+        let handle = state.endpoint.deregister(&mut self.polls(&socket), key);
+        if let Some(handle) = handle {
+            if state.endpoint.is_cancelled() {
+                state.ended.push(handle);
+            } else {
+                registry.forget(handle, &socket);
+            }
+        }
+        drop(state);
+        drop(registry);
+        self.sweep();
         Ok(())
     }
 
@@ -498,27 +553,15 @@ impl Driver for AfdDriver {
     }
 
     fn rearm(&self, _source: RawSocket, key: Key, direction: Ready, drained: Drained) -> bool {
-        let Ok(watch) = self.watch(key) else {
+        let Ok(socket) = self.socket(key) else {
             return false;
         };
-        let mut state = watch.lock();
-        if state.key != key {
-            return false;
+        let polls = &mut self.polls(&socket);
+        let (changed, renewed) = socket.lock().endpoint.rearm(polls, key, direction, drained);
+        if matches!(renewed, Err(Failure::Short(_))) {
+            self.put_off(&socket);
         }
-        if let Some(flight) = &mut state.flight {
-            // Also where the trigger stays as it is: the packet may be in the port already, from before
-            // the source was drained.
-            flight.wait = None;
-        }
-        if !state.trigger.rearm(direction, drained) {
-            return false;
-        }
-        let renewed = self.renew(&watch, &mut state);
-        drop(state);
-        if renewed.is_err() {
-            self.put_off(&watch);
-        }
-        true
+        changed
     }
 
     fn wait(
@@ -532,10 +575,10 @@ impl Driver for AfdDriver {
         let start = events.len();
         let mut failed = Ok(());
         self.enter(&mut scratch.due);
-        for watch in scratch.due.drain(..) {
-            if let Err(status) = self.resume(&watch, Some(wait)) {
-                self.postpone(&watch);
-                failed = Err(error(status));
+        for socket in scratch.due.drain(..) {
+            if let Err(failure) = self.resume(&socket, Some(wait)) {
+                self.postpone(&socket);
+                failed = Err(refusal(failure));
             }
         }
         let mut timeout = if failed.is_ok() {
@@ -544,14 +587,14 @@ impl Driver for AfdDriver {
             Some(Duration::ZERO)
         };
         let result = loop {
-            let taken = match self.take(events, room, scratch, wait, timeout) {
-                Ok(taken) => taken,
+            let limits = (room, room);
+            let packets = match self.take(events, limits, scratch, Some(wait), timeout) {
+                Ok((packets, _)) => packets,
                 Err(error) => break Err(error),
             };
-            // Packets that meant nothing, wakes among them, are no reason to overlook what is
-            // behind them. Once there is an event it is the end: packets of two rounds may be of
-            // one source.
-            if events.len() > start || !taken {
+            // There may be more behind packets without an event, such as wakes. After an event it
+            // stops: packets of two rounds may be of one source.
+            if events.len() > start || packets == 0 {
                 break Ok(());
             }
             timeout = Some(Duration::ZERO);
@@ -561,7 +604,7 @@ impl Driver for AfdDriver {
             return result.and(failed);
         }
         if failed.is_err() {
-            // This one has something else to tell: who waits has to come anew for it.
+            // This wait returns events: the next one has to report the failure.
             let _delayed = self.wake().is_err();
         }
         Ok(())
@@ -574,15 +617,17 @@ impl Driver for AfdDriver {
 
 impl Drop for AfdDriver {
     fn drop(&mut self) {
-        for watch in self.watches().drain(..).flatten() {
-            watch.end();
+        let sockets = std::mem::take(&mut self.registry().registrations);
+        for socket in sockets.iter().flatten() {
+            socket.lock().endpoint.clear(&mut self.polls(socket));
         }
         // The system writes to the memory of a poll until its packet was taken. A packet that
         // does not come leaves the memory behind, lent for ever.
-        let mut scratch = Scratch::default();
-        while self.aloft.load(Ordering::Relaxed) > 0 {
-            let taken = self.take(&mut Vec::new(), 64, &mut scratch, 0, Some(PATIENCE));
-            if !taken.is_ok_and(|any| any) {
+        let (mut events, mut scratch) = (Vec::new(), Scratch::default());
+        while self.pending.load(Ordering::Relaxed) > 0 {
+            let limits = (LEFT_BEHIND, 0);
+            let taken = self.take(&mut events, limits, &mut scratch, None, Some(PATIENCE));
+            if !taken.is_ok_and(|(packets, _)| packets > 0) {
                 break;
             }
         }

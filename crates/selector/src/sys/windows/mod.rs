@@ -13,6 +13,7 @@ use crate::table::Table;
 
 mod device;
 mod driver;
+mod endpoint;
 mod flags;
 mod port;
 #[path = "../raw_event.rs"]
@@ -77,8 +78,10 @@ impl Selector {
         interest: Ready,
         opts: PollOpt,
         adopt: bool,
+        clone_of: Option<Key>,
     ) -> io::Result<()> {
-        self.driver.register(source, key, interest, opts, adopt)
+        self.driver
+            .register(source, key, interest, opts, adopt, clone_of)
     }
 
     pub(crate) fn reregister(

@@ -25,8 +25,19 @@ pub(super) struct Port(OwnedHandle);
 
 impl Port {
     pub(super) fn new() -> io::Result<Port> {
+        // Zero would mean as many as processors. A thread that has polled and now computes counts as
+        // one: with few processors, packets would wait for it although other threads wait for
+        // packets.
+        const ANY_NUMBER_OF_THREADS: u32 = u32::MAX;
         // SAFETY: makes a port of its own, without a file; touches no memory of ours.
-        let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, 0) };
+        let port = unsafe {
+            CreateIoCompletionPort(
+                INVALID_HANDLE_VALUE,
+                ptr::null_mut(),
+                0,
+                ANY_NUMBER_OF_THREADS,
+            )
+        };
         if port.is_null() {
             return Err(io::Error::last_os_error());
         }

@@ -1,6 +1,7 @@
 //! A source stands with one `Poll` at a time, and whoever breaks the rule is told so.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use selector::{
     Backend, Events, IoSource, Poll, PollOpt, Ready, Registration, RegistrationError, Token, Waker,
 };
-use testkit::{expect_events, expect_silence, spawn, tcp_pair};
+use testkit::{expect_events, expect_readiness, expect_silence, spawn, tcp_pair};
 
 use crate::setup;
 
@@ -23,6 +24,8 @@ testkit::on_each_backend! {
     after_its_poll_is_gone_another_takes_the_source,
     a_source_can_outlive_its_poll,
     a_clone_is_a_source_of_its_own,
+    one_socket_in_two_sources_is_refused,
+    a_source_and_its_clone_are_both_reported,
     every_token_value_is_the_callers,
     one_token_may_stand_for_several_sources,
     contradicting_options_are_refused,
@@ -246,6 +249,67 @@ fn a_clone_is_a_source_of_its_own(backend: Backend) {
     expect_events(&poll, &mut events, &both[1..]);
     drop(clone);
     expect_silence(&poll, &mut events);
+}
+
+/// Registers one socket through two sources: the second one borrows it from the first.
+fn one_socket_in_two_sources_is_refused(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let first = IoSource::new(&stream);
+    let second = IoSource::new(&stream);
+    let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
+    for _ in 0..2 {
+        poll.register(&first, Token(1), interest, opts).unwrap();
+        refused(
+            poll.register(&second, Token(2), interest, opts),
+            ErrorKind::AlreadyExists,
+            RegistrationError::AlreadyRegistered,
+        );
+        poll.deregister(&first).unwrap();
+        poll.register(&second, Token(2), interest, opts).unwrap();
+        poll.deregister(&second).unwrap();
+    }
+    poll.register(&second, Token(2), interest, opts).unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+}
+
+/// Reregistering and reading one of them disturbs the other in nothing.
+fn a_source_and_its_clone_are_both_reported(backend: Backend) {
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE] {
+        let (poll, mut events) = setup(backend);
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        let clone = source.try_clone_with(TcpStream::try_clone).unwrap();
+        let both = Ready::READABLE | Ready::WRITABLE;
+        for (token, source) in [(1, &source), (2, &clone)] {
+            poll.register(source, Token(token), Ready::READABLE, opts)
+                .unwrap();
+        }
+        for interest in [both, Ready::READABLE, both] {
+            poll.reregister(&source, Token(1), interest, opts).unwrap();
+        }
+        expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+        poll.reregister(&source, Token(1), Ready::READABLE, opts)
+            .unwrap();
+        for _ in 0..3 {
+            peer.write_all(b"x").unwrap();
+            let news = (Ready::READABLE, Ready::READABLE);
+            expect_events(
+                &poll,
+                &mut events,
+                &[(Token(1), news.0), (Token(2), news.1)],
+            );
+            let read = clone.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0; 8]));
+            assert_eq!(read.unwrap(), 1);
+            let read = source.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0; 8]));
+            assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
+        }
+        // The clone goes on without the source.
+        drop(source);
+        peer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+    }
 }
 
 fn every_token_value_is_the_callers(backend: Backend) {
