@@ -61,6 +61,9 @@ impl Events {
     /// gets on.
     ///
     /// What does not fit into a batch is not lost: the next poll returns it.
+    ///
+    /// # Panics
+    /// If the batch would be larger than `isize::MAX` bytes. An event takes at most 16.
     pub fn with_capacity(capacity: usize) -> Events {
         let capacity = capacity.max(1);
         Events {

@@ -234,6 +234,9 @@ impl Poll {
     /// up, before), on kqueue as well, with `Backend::Poll` where there is `ppoll`; on Windows they
     /// are milliseconds, rounded up.
     ///
+    /// Time in which the process is stopped (SIGSTOP) counts. It does not on the poll(2) backend on
+    /// Linux where the kernel has no `poll(2)` beside `ppoll(2)`, as on 64-bit ARM and RISC-V.
+    ///
     /// How late a timeout may end is the system's choice. On Linux a thread sleeps up to its timer
     /// slack longer than asked, 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, or up to a
     /// thousandth of the timeout if that is more. From 5.11 on epoll is asked for as much less as the
@@ -255,6 +258,9 @@ impl Poll {
     /// # Platform-specific behaviour
     /// Where several threads poll one `Poll` on the poll(2) backend, one of them waits in the
     /// system; a signal that another of them handles does not interrupt that other one's wait.
+    ///
+    /// A process that was stopped (SIGSTOP) and goes on (SIGCONT) has handled no signal. On Linux epoll
+    /// returns `Interrupted` all the same; the poll(2) backend waits for the rest of the time.
     ///
     /// # Examples
     /// ```

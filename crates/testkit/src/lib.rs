@@ -35,8 +35,8 @@ pub use crate::unix::in_child_with_faults;
 #[cfg(unix)]
 pub use crate::unix::{
     Interruptions, descriptors, expect_ended, expect_ended_despite_duplicates, in_child,
-    interrupt_every, is_close_on_exec, limit_descriptors, nonblocking, pipe, restore_sigpipe,
-    runner, unix_pair,
+    interrupt_every, is_close_on_exec, limit_descriptors, lower_descriptor_limit, nonblocking,
+    pipe, restore_sigpipe, runner, unix_pair,
 };
 pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,

@@ -91,6 +91,13 @@ pub fn limit_descriptors(spare: usize) {
         .filter(|fd| flags(*fd).is_none())
         .nth(spare)
         .expect("a number that is free");
+    lower_descriptor_limit(limit as usize);
+}
+
+/// Sets how many descriptors this process may open (`RLIMIT_NOFILE`), which may be fewer than it has
+/// open. Only in a process of one's own, see [`in_child`].
+#[track_caller]
+pub fn lower_descriptor_limit(limit: usize) {
     let mut limits = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

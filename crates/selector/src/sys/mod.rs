@@ -80,8 +80,8 @@ pub(crate) trait Driver: Sized {
     /// Waits until a source is ready, [`wake`](Driver::wake) is called or `timeout` has passed, and
     /// appends at most `room` events, which is at least one.
     ///
-    /// It returns early with no event where the caller must look at its queue, and is done with
-    /// `Interrupted` after a signal.
+    /// It may return early with no event, and does where the caller must look at its queue. After a
+    /// signal it fails with `Interrupted`.
     fn wait(
         &self,
         events: &mut Vec<RawEvent>,

@@ -152,3 +152,9 @@ fn a_new_small_batch_a_poll_starves_nobody(backend: Backend) {
     }
     assert_eq!(seen, [10, 10]);
 }
+
+#[test]
+#[should_panic = "capacity overflow"]
+fn a_batch_larger_than_any_memory_is_refused() {
+    Events::with_capacity(usize::MAX);
+}

@@ -15,10 +15,6 @@ pub(super) fn check(result: c_int) -> io::Result<c_int> {
 
 /// A timeout in the whole milliseconds of `epoll_wait` and `poll`: rounded up, never for ever
 /// unless it is `None`.
-#[allow(
-    dead_code,
-    reason = "a system with `ppoll` and without epoll has no use for it"
-)]
 pub(super) fn milliseconds(timeout: Option<Duration>) -> c_int {
     let Some(timeout) = timeout else { return -1 };
     let milliseconds = timeout.as_nanos().div_ceil(1_000_000);

@@ -9,12 +9,13 @@ use std::ffi::{c_int, c_short};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready};
 
-use super::fd::check;
+use super::fd::{check, milliseconds};
 use super::{RawEvent, Scratch, WakeFd};
 use crate::key::Key;
 use crate::sys::trigger::Trigger;
@@ -279,26 +280,33 @@ impl PollDriver {
         Ok(())
     }
 
-    /// Waits until this thread is the leader; nothing if the time ran out before.
-    fn lead(&self, timeout: Option<Duration>) -> Option<Leader<'_>> {
-        let led = self.led.lock().unwrap_or_else(|e| e.into_inner());
-        let mut led = match timeout {
-            None => self
-                .leader_left
-                .wait_while(led, |led| *led)
-                .unwrap_or_else(|e| e.into_inner()),
-            Some(timeout) => {
-                self.leader_left
-                    .wait_timeout_while(led, timeout, |led| *led)
-                    .unwrap_or_else(|e| e.into_inner())
-                    .0
-            }
-        };
+    /// Waits until this thread is the leader, and returns what is left of `timeout` then; `None` if the
+    /// time ran out before.
+    fn lead(&self, timeout: Option<Duration>) -> Option<(Leader<'_>, Option<Duration>)> {
+        let mut led = self.led.lock().unwrap_or_else(|e| e.into_inner());
+        let mut left = timeout;
         if *led {
-            return None;
+            (led, left) = match timeout {
+                None => {
+                    let led = self.leader_left.wait_while(led, |led| *led);
+                    (led.unwrap_or_else(|e| e.into_inner()), None)
+                }
+                Some(timeout) => {
+                    let start = Instant::now();
+                    let led = self
+                        .leader_left
+                        .wait_timeout_while(led, timeout, |led| *led)
+                        .unwrap_or_else(|e| e.into_inner())
+                        .0;
+                    (led, Some(timeout.saturating_sub(start.elapsed())))
+                }
+            };
+            if *led {
+                return None;
+            }
         }
         *led = true;
-        Some(Leader(self))
+        Some((Leader(self), left))
     }
 }
 
@@ -399,13 +407,9 @@ impl Driver for PollDriver {
             list.harvest(scratch, events, room);
             return Ok(());
         }
-        let start = timeout.map(|_| Instant::now());
-        let Some(leader) = self.lead(timeout) else {
+        let Some((leader, timeout)) = self.lead(timeout) else {
             return Ok(());
         };
-        let spent = start.map_or(Duration::ZERO, |start| start.elapsed());
-        let timeout = timeout.map(|timeout| timeout.saturating_sub(spent));
-
         let mut list = self.list();
         list.copied = true;
         list.copies = list.copies.wrapping_add(1);
@@ -438,6 +442,39 @@ impl AsFd for PollDriver {
     }
 }
 
+/// Whether waits have the resolution of nanoseconds, where there is `ppoll(2)`.
+static PRECISE: AtomicBool = AtomicBool::new(true);
+
+/// Waits for one of `pollfds`; returns early where less than a millisecond is left.
+///
+/// `ppoll` waits for that rest alone: some sandboxes refuse it, and on Linux it goes on after SIGSTOP
+/// and SIGCONT with the time that was left before.
+fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+    let rest = match timeout {
+        Some(rest) if !rest.is_zero() && PRECISE.load(Ordering::Relaxed) => rest,
+        _ => return poll_milliseconds(pollfds, milliseconds(timeout)),
+    };
+    if rest >= Duration::from_millis(1) {
+        let whole = c_int::try_from(rest.as_millis()).unwrap_or(c_int::MAX);
+        return poll_milliseconds(pollfds, whole);
+    }
+    match poll_precisely(pollfds, rest) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => {}
+        result => return result,
+    }
+    poll_milliseconds(pollfds, 1)?;
+    PRECISE.store(false, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Waits for one of `pollfds`, for at most so many milliseconds, -1 being for ever.
+fn poll_milliseconds(pollfds: &mut [libc::pollfd], milliseconds: c_int) -> io::Result<()> {
+    let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
+    // SAFETY: pointer and count are of one slice that is borrowed for the call.
+    let result = unsafe { libc::poll(first, count as libc::nfds_t, milliseconds) };
+    polled(result, count)
+}
+
 cfg_if::cfg_if! {
     if #[cfg(any(
         target_os = "linux",
@@ -448,27 +485,36 @@ cfg_if::cfg_if! {
         target_os = "dragonfly",
     ))] {
         /// Waits for one of `pollfds`, with the resolution of nanoseconds.
-        fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
-            let timespec = timeout.map(super::fd::timespec);
-            let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        fn poll_precisely(pollfds: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
+            let timeout = super::fd::timespec(timeout);
             let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
-            // SAFETY: pointer and count are of one slice that is borrowed for the call, the
-            // timeout outlives it, and no signal mask is given.
+            // SAFETY: pointer and count are of one slice that is borrowed for the call, the timeout
+            // outlives it, and no signal mask is given.
             let result = unsafe {
-                libc::ppoll(first, count as libc::nfds_t, timespec, std::ptr::null())
+                libc::ppoll(first, count as libc::nfds_t, &timeout, std::ptr::null())
             };
-            check(result).map(drop)
+            polled(result, count)
         }
     } else {
         /// Waits for one of `pollfds`, in whole milliseconds.
-        fn poll(pollfds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
-            let (first, count) = (pollfds.as_mut_ptr(), pollfds.len());
-            let timeout = super::fd::milliseconds(timeout);
-            // SAFETY: pointer and count are of one slice that is borrowed for the call.
-            let result = unsafe { libc::poll(first, count as libc::nfds_t, timeout) };
-            check(result).map(drop)
+        fn poll_precisely(pollfds: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
+            poll_milliseconds(pollfds, milliseconds(Some(timeout)))
         }
     }
+}
+
+/// Turns -1 into the error that `errno` holds, and explains `EINVAL`, which has one cause here.
+fn polled(result: c_int, count: usize) -> io::Result<()> {
+    check(result).map(drop).map_err(|error| {
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            return error;
+        }
+        let text = format!(
+            "poll(2) refuses to watch {count} descriptors, the Poll's own included: RLIMIT_NOFILE \
+             is lower"
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })
 }
 
 cfg_if::cfg_if! {

@@ -146,6 +146,7 @@ fn a_change_of_registrations_does_not_end_a_wait(backend: Backend) {
 #[cfg(unix)]
 mod signals {
     use std::io::ErrorKind;
+    use std::process::Command;
 
     use testkit::{in_child, interrupt_every};
 
@@ -156,6 +157,7 @@ mod signals {
         events_come_through_a_storm_of_signals,
         an_interruptible_poll_tells_of_a_signal,
         a_look_keeps_its_events_under_a_storm_of_signals,
+        time_in_which_the_process_is_stopped_counts,
     }
 
     const STORM: Duration = Duration::from_millis(1);
@@ -226,6 +228,55 @@ mod signals {
                 }
                 let count = poll.poll(&mut events, Some(Duration::ZERO));
                 assert_eq!(count.unwrap(), 1 + woken, "round {round}: {events:?}");
+            }
+        });
+    }
+
+    /// Whether the kernel's poll(2) goes on with the time that is left when a stopped process goes on:
+    /// on newer processors there is only ppoll(2), which goes on with what was left before.
+    const POLL_COUNTS_ALL_TIME: bool = cfg!(any(
+        not(any(target_os = "linux", target_os = "android")),
+        target_arch = "x86_64",
+        target_arch = "x86",
+        target_arch = "arm",
+        target_arch = "powerpc64",
+        target_arch = "s390x",
+    ));
+
+    fn time_in_which_the_process_is_stopped_counts(backend: Backend) {
+        const STOPPED: Duration = Duration::from_millis(1500);
+        in_child(|| {
+            let start = Instant::now();
+            let pollers = [false, true].map(|interruptible| {
+                let (poll, mut events) = setup(backend);
+                let poller = spawn(move || {
+                    let result = match interruptible {
+                        false => poll.poll(&mut events, Some(STOPPED)),
+                        true => poll.poll_interruptible(&mut events, Some(STOPPED)),
+                    };
+                    (result, start.elapsed())
+                });
+                poller.wait_until_asleep();
+                poller
+            });
+            let id = std::process::id();
+            let seconds = STOPPED.as_secs_f64();
+            let stop = format!("kill -STOP {id}; sleep {seconds}; kill -CONT {id}");
+            let status = Command::new("sh").args(["-c", &stop]).status().unwrap();
+            assert!(status.success());
+            let [plain, interruptible] = pollers.map(testkit::Task::join);
+
+            assert_eq!(plain.0.unwrap(), 0);
+            assert!(plain.1 >= STOPPED, "{:?}", plain.1);
+            if backend != Backend::Poll || (POLL_COUNTS_ALL_TIME && !testkit::on_qemu()) {
+                assert!(plain.1 < STOPPED * 9 / 5, "{:?}", plain.1);
+            }
+            match interruptible.0 {
+                Ok(count) => assert_eq!((count, backend != Backend::Epoll), (0, true)),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+                    assert_ne!(backend, Backend::Poll);
+                }
             }
         });
     }

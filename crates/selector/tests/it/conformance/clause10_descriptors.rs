@@ -1,13 +1,15 @@
 //! No descriptor is leaked, to another program or by a constructor that fails.
 
 use std::io::{ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token, Waker};
 use testkit::{
-    collect, descriptors, in_child, is_close_on_exec, limit_descriptors, pipe, spawn, tcp_pair,
+    collect, descriptors, in_child, is_close_on_exec, limit_descriptors, lower_descriptor_limit,
+    pipe, spawn, tcp_pair,
 };
 
 use crate::setup;
@@ -17,6 +19,7 @@ testkit::on_each_backend! {
     a_poll_closes_what_it_opened,
     no_descriptor_is_lost_when_none_is_left,
     what_is_closed_is_closed_while_another_thread_sleeps,
+    a_limit_below_the_number_of_sources_is_named_where_it_matters,
 }
 
 fn a_polls_descriptors_are_closed_on_exec(backend: Backend) {
@@ -100,5 +103,35 @@ fn no_descriptor_is_lost_when_none_is_left(backend: Backend) {
             spare += 1;
         }
         assert!(spare > 0, "no constructor failed");
+    });
+}
+
+fn a_limit_below_the_number_of_sources_is_named_where_it_matters(backend: Backend) {
+    in_child(|| {
+        let (poll, mut events) = setup(backend);
+        let sources = [0; 20].map(|_| pipe());
+        for (at, (reader, _)) in sources.iter().enumerate() {
+            poll.register(&reader.as_fd(), Token(at), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+        }
+        (&sources[7].1).write_all(b"x").unwrap();
+        lower_descriptor_limit(15);
+        for timeout in [Some(Duration::ZERO), Some(Duration::from_millis(5)), None] {
+            let result = poll.poll(&mut events, timeout);
+            // poll(2) fails on Linux; other systems may count all that the process has open.
+            match result {
+                Err(error) if backend == Backend::Poll => {
+                    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                    let text = error.to_string();
+                    assert!(
+                        text.contains("RLIMIT_NOFILE") && text.contains("21"),
+                        "{text}"
+                    );
+                }
+                result => assert_eq!(result.unwrap(), 1),
+            }
+        }
+        lower_descriptor_limit(21);
+        assert_eq!(poll.poll(&mut events, None).unwrap(), 1);
     });
 }
