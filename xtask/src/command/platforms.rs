@@ -11,7 +11,7 @@ use crate::summary::Summary;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
 
-/// Every target that is type-checked.
+/// Every target for which all packages are type-checked, with their tests and benchmarks.
 const TARGETS: &[&str] = &[
     "x86_64-pc-windows-gnu",
     "aarch64-apple-darwin",
@@ -25,20 +25,37 @@ const TARGETS: &[&str] = &[
     "s390x-unknown-linux-gnu",
 ];
 
+/// Targets for which the libraries alone are type-checked: what tests and benchmarks depend on does not
+/// build there. Among them are those whose C types have other widths.
+const LIBRARY_TARGETS: &[&str] = &[
+    "aarch64-apple-ios",
+    "x86_64-unknown-dragonfly",
+    "aarch64-unknown-fuchsia",
+    "armv7-linux-androideabi",
+    "i686-linux-android",
+    "armv7-unknown-linux-ohos",
+    "mipsel-unknown-linux-gnu",
+    "x86_64-unknown-linux-gnux32",
+    TIME64,
+];
+
+/// glibc's 64-bit `time_t`: socket2 does not build with it, so that `selector` stands for all.
+const TIME64: &str = "i686-unknown-linux-gnu";
+
 /// Even to check for windows-gnu takes its `dlltool`.
 const PACKAGES: &[&str] = &["binutils-mingw-w64-x86-64"];
 
 /// Type-check and lint everything, with warnings denied, for every supported system
 ///
-/// Tests, examples and benchmarks included. The standard library of each target is built once and
-/// kept in the user's cache folder.
+/// Tests, examples and benchmarks included, except for targets that they do not build for. The
+/// standard library of each target is built once and kept in the user's cache folder.
 ///
 /// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy and
 /// binutils-mingw-w64-x86-64 (installed where they lack).
 #[derive(Args)]
 pub(crate) struct Platforms {
     /// Check this target alone; may be repeated
-    #[arg(long = "target", value_name = "TARGET", value_parser = PossibleValuesParser::new(TARGETS))]
+    #[arg(long = "target", value_name = "TARGET", value_parser = PossibleValuesParser::new(all_targets()))]
     targets: Vec<String>,
 
     /// Check this package alone; may be repeated
@@ -46,12 +63,16 @@ pub(crate) struct Platforms {
     packages: Vec<String>,
 }
 
+fn all_targets() -> impl Iterator<Item = &'static str> {
+    TARGETS.iter().chain(LIBRARY_TARGETS).copied()
+}
+
 impl Platforms {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
         let toolchain = Toolchain::install(sh)?;
         debian::install(sh, PACKAGES)?;
         let targets: Vec<&str> = match &*self.targets {
-            [] => TARGETS.to_vec(),
+            [] => all_targets().collect(),
             chosen => chosen.iter().map(String::as_str).collect(),
         };
         let sysroot = Sysroot::ensure(sh, &toolchain, Std::Metadata, &targets)?;
@@ -75,11 +96,16 @@ impl Platforms {
             // Nothing is linked, so what C the benchmarks bring need not be compiled.
             .env("TARGET_CC", "true")
             .env("TARGET_AR", "true")
-            .args(["clippy", "--quiet", "--keep-going"])
-            .args(["--all-targets", "--target", target]);
-        let cargo = match &*self.packages {
-            [] => cargo.arg("--workspace"),
-            chosen => cargo.args(cross::select(chosen)),
+            .args(["clippy", "--quiet", "--keep-going", "--target", target]);
+        let cargo = match (&*self.packages, LIBRARY_TARGETS.contains(&target)) {
+            _ if target == TIME64 => cargo
+                .env("RUST_LIBC_UNSTABLE_GNU_TIME_BITS", "64")
+                .args(["--package", "selector"]),
+            // It depends on all the others.
+            ([], true) => cargo.args(["--package", "readywire"]),
+            ([], false) => cargo.args(["--workspace", "--all-targets"]),
+            (chosen, false) => cargo.arg("--all-targets").args(cross::select(chosen)),
+            (chosen, true) => cargo.args(cross::select(chosen)),
         };
         Ok(cargo.args(["--", "--deny", "warnings"]).quiet().run()?)
     }

@@ -112,11 +112,13 @@ pub(crate) const SYSTEMS: &[&str] = &[
     "linux",
     "android",
     "macos",
+    "ios",
     "freebsd",
     "netbsd",
     "openbsd",
     "dragonfly",
     "illumos",
+    "fuchsia",
     "windows",
 ];
 

@@ -51,10 +51,12 @@ options! {
         target_os = "linux",
         target_os = "android",
         target_os = "macos",
+        target_os = "ios",
         target_os = "freebsd",
         target_os = "netbsd",
         target_os = "dragonfly",
         target_os = "illumos",
+        target_os = "fuchsia",
         target_os = "windows",
     ) {
         /// Probes a connection that was silent for so long; `None` turns probing off
@@ -242,7 +244,7 @@ options! {
         CONGESTION: ReadWrite<String> = name(id!(IPPROTO_TCP, TCP_CONGESTION));
     }
 
-    on (target_os = "linux", target_os = "android", target_os = "macos") {
+    on (target_os = "linux", target_os = "android", target_os = "macos", target_os = "ios") {
         /// How many unsent bytes may wait before the socket stops being writable
         /// (`TCP_NOTSENT_LOWAT`); 0 for the system's default.
         ///
@@ -284,6 +286,7 @@ options! {
 
     on (
         target_os = "macos",
+        target_os = "ios",
         target_os = "freebsd",
         target_os = "openbsd",
         target_os = "dragonfly",
@@ -416,6 +419,7 @@ options! {
         target_os = "linux",
         target_os = "android",
         target_os = "macos",
+        target_os = "ios",
         target_os = "freebsd",
         target_os = "windows",
     ) {

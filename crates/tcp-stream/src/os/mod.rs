@@ -32,7 +32,7 @@ cfg_if::cfg_if! {
 }
 
 cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))] {
+    if #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))] {
         mod notsent_lowat;
     }
 }

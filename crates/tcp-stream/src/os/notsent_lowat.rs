@@ -7,7 +7,7 @@ use crate::TcpStream;
 /// # Unsent data
 ///
 /// ```
-/// # #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))] {
+/// # #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))] {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// # let stream = tcp_stream::TcpStream::from_stream(stream)?;

@@ -28,7 +28,7 @@ fn check(result: std::ffi::c_int) -> io::Result<()> {
 }
 
 cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+    if #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))] {
         pub(crate) fn of_peer(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
             let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
             let mut len = size_of::<libc::ucred>() as libc::socklen_t;
@@ -97,7 +97,12 @@ cfg_if::cfg_if! {
             })?;
             Ok(Some(pid))
         }
-    } else if #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "illumos")))] {
+    } else if #[cfg(not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "illumos",
+        target_os = "fuchsia",
+    )))] {
         /// It takes calls that differ on each of these systems, and is not told here.
         fn process(_socket: BorrowedFd<'_>) -> io::Result<Option<libc::pid_t>> {
             Ok(None)
