@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
 use testkit::{
-    Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,
-    expect_silence, reset, spawn, tcp_pair, until_read_closed, until_readable,
+    collect, expect_edges, expect_events, expect_nothing_now, expect_readiness, expect_silence,
+    reset, spawn, tcp_pair, until, until_read_closed, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, reports_hang_up, setup, tells_both_halves_closed};
@@ -293,38 +293,35 @@ fn a_clone_arms_the_registration_that_there_is_now(backend: Backend) {
 }
 
 fn an_edge_drained_through_a_clone_during_a_poll_comes_again(backend: Backend) {
-    const ROUNDS: usize = 200;
+    const ROUNDS: usize = 10_000;
     let (poll, mut events) = setup(backend);
     let (stream, mut peer) = tcp_pair();
     let source = IoSource::new(stream);
     let drained = clone(&source);
     poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
         .unwrap();
-    let mut sentinel = Sentinel::new();
-    let (work, orders) = channel::<usize>();
-    let (report, done) = channel();
+    let (order, orders) = channel();
+    let (report, reports) = channel();
     let drainer = spawn(move || {
-        for mut left in orders {
-            while left > 0 {
-                left -= drain(&drained);
-            }
+        for () in orders {
+            until("the byte", || drain(&drained) == 1);
             report.send(()).unwrap();
         }
     });
     for _ in 0..ROUNDS {
-        work.send(8).unwrap();
-        for _ in 0..8 {
-            peer.write_all(b"x").unwrap();
+        order.send(()).unwrap();
+        peer.write_all(b"x").unwrap();
+        until("the clone is drained", || {
             poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
-        }
-        done.recv().unwrap();
-        // What was reported of data that are gone by now does not count.
-        sentinel.events_before(&poll, &mut events);
+            reports.try_recv().is_ok()
+        });
+        // An event of data that are gone by now does not count.
+        while poll.poll(&mut events, Some(Duration::ZERO)).unwrap() > 0 {}
         peer.write_all(b"x").unwrap();
         expect_events(&poll, &mut events, &READ);
         assert_eq!(drain(&source), 1);
     }
-    drop(work);
+    drop(order);
     drainer.join();
 }
 
