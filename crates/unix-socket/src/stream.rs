@@ -394,6 +394,9 @@ impl UnixStream {
     /// Reads into several buffers as [`read_bufs`](UnixStream::read_bufs) does, and appends the
     /// descriptors that came with the data to `fds` (`SCM_RIGHTS`).
     ///
+    /// A read ends behind the descriptors of one write, although more data may follow: after a short
+    /// read that came with some, only `WouldBlock` shows that all was read.
+    ///
     /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
     /// asked for. [`fds_lost`](crate::Received::fds_lost) reports that some could not be received.
     /// A descriptor that the kernel adds by itself (`SCM_PIDFD`, if `SO_PASSPIDFD` is set) is closed.
