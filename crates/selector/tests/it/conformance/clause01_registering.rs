@@ -533,7 +533,7 @@ mod descriptors {
     use std::fs::File;
     use std::os::fd::{AsFd, AsRawFd};
 
-    use selector::{Evented, EventedFd};
+    use selector::EventedFd;
     use testkit::{in_child, pipe, unix_pair};
 
     use super::*;
@@ -778,7 +778,8 @@ mod descriptors {
                 .open("/")
                 .unwrap();
             let owned = IoSource::new(path.try_clone().unwrap());
-            let ways: [&dyn Evented; 3] = [&EventedFd(&path.as_raw_fd()), &path.as_fd(), &owned];
+            let ways: [&dyn selector::Evented; 3] =
+                [&EventedFd(&path.as_raw_fd()), &path.as_fd(), &owned];
             for way in ways {
                 let error = poll
                     .register(way, Token(1), Ready::READABLE, PollOpt::LEVEL)
