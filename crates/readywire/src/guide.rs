@@ -4,8 +4,9 @@
 //! 2. [Connecting](connecting)
 //! 3. [Waking](waking) a `Poll` from another thread
 //! 4. [Back-pressure](back_pressure)
-//! 5. [Moving from mio 0.6](from_mio_06)
-//! 6. [Moving from mio 1](from_mio_1)
+//! 5. [Sandboxes and old kernels](sandboxes)
+//! 6. [Moving from mio 0.6](from_mio_06)
+//! 7. [Moving from mio 1](from_mio_1)
 
 #[doc = include_str!("guide/triggers.md")]
 pub mod triggers {}
@@ -18,6 +19,9 @@ pub mod waking {}
 
 #[doc = include_str!("guide/back_pressure.md")]
 pub mod back_pressure {}
+
+#[doc = include_str!("guide/sandboxes.md")]
+pub mod sandboxes {}
 
 #[doc = include_str!("guide/from_mio_06.md")]
 pub mod from_mio_06 {}

@@ -35,7 +35,7 @@
 //! ```
 //!
 //! The [`guide`] explains how to write such a program well: triggers, connecting, waking,
-//! back-pressure, and how to come here from mio. The examples are complete programs: `echo` (a
+//! back-pressure, sandboxes, and how to come here from mio. The examples are complete programs: `echo` (a
 //! server and its clients), `proxy`, `httpd` and `chat`.
 //!
 //! # What holds everywhere

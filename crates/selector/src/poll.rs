@@ -64,6 +64,10 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// same set of the kernel. The child should use neither, nor drop them; executing another program
 /// closes them.
 ///
+/// On Linux, where a sandbox or an old kernel fails `epoll_pwait2(2)`, `ppoll(2)` or `eventfd(2)`,
+/// older calls take their place. Where a sandbox kills the process for one of the first two,
+/// [`use_millisecond_timeouts`](Poll::use_millisecond_timeouts) leaves them out.
+///
 /// A `Poll` on epoll or kqueue lends its descriptor (`AsFd`, `AsRawFd`), which is readable when a
 /// poll would return something, and can be registered with another `Poll` as an `EventedPoll`. The
 /// descriptor of a `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll`
@@ -152,6 +156,35 @@ impl Poll {
             }),
             place: Place::shared(),
         })
+    }
+
+    /// Makes every `Poll` of this process wait in whole milliseconds from now on, rounded up.
+    ///
+    /// It is for sandboxes that kill a process for a system call they do not know. Call it before the
+    /// first `Poll` is made. A sandbox that fails such a call with an error needs no help: an older
+    /// call takes its place.
+    ///
+    /// # Platform-specific behaviour
+    /// On Linux no `epoll_pwait2(2)` and no `prctl(2)` is called afterwards, nor `ppoll(2)` if the
+    /// kernel has `poll(2)` beside it. On other Unix systems it concerns the poll(2) backend; kqueue
+    /// keeps its resolution. Windows waits in milliseconds anyway.
+    ///
+    /// # Examples
+    /// ```
+    /// use selector::{Events, Poll};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// Poll::use_millisecond_timeouts();
+    /// let poll = Poll::new()?;
+    /// let mut events = Events::with_capacity(8);
+    /// let start = Instant::now();
+    /// poll.poll(&mut events, Some(Duration::from_micros(1500)))?;
+    /// assert!(start.elapsed() >= Duration::from_micros(1500)); // usually two milliseconds
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("seccomp", "epoll_pwait2", "PR_GET_TIMERSLACK"))]
+    pub fn use_millisecond_timeouts() {
+        Selector::use_millisecond_timeouts();
     }
 
     /// Returns the backend this `Poll` stands on.

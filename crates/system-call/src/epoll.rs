@@ -88,8 +88,8 @@ pub struct Timespec {
 /// Does as [`epoll_wait`] with a timeout in nanoseconds (`epoll_pwait2(2)`).
 ///
 /// # Errors
-/// As there; and that the kernel does not know the call, which came with Linux 5.11: `ENOSYS`, or
-/// `EPERM` from what filters a process's calls.
+/// Those of [`epoll_wait`]; `ENOSYS` from kernels before Linux 5.11, which do not know the call, and
+/// any error from a filter of system calls.
 ///
 /// # Examples
 /// ```

@@ -2,7 +2,8 @@
 //!
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
 //! are waited for under a deadline, waiting for what is on its way, tests in a process of their own,
-//! descriptors and system calls counted. Helpers panic at their caller's line and say what they saw.
+//! descriptors and system calls counted, system calls refused.
+//! Helpers panic at their caller's line and say what they saw.
 //! No test lives here, and no wait for the clock: silence is proved by a later event ([`Sentinel`]).
 
 mod arrival;
@@ -11,6 +12,8 @@ mod backends;
 mod budget;
 pub mod platform;
 mod random;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod sandbox;
 mod sockets;
 mod stand_ins;
 mod tasks;
@@ -23,6 +26,8 @@ pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::budget::{expect_calls, measure};
 pub use crate::random::Random;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use crate::sandbox::{Call, Refusal, refuse};
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
 };

@@ -44,6 +44,10 @@ pub(crate) trait Driver: Sized {
 
     fn new() -> io::Result<Self>;
 
+    /// Leaves out every system call that serves a finer resolution than a millisecond, for good and in
+    /// the whole process.
+    fn use_millisecond_timeouts() {}
+
     /// Begins to watch a source. If it is watched already the error is `AlreadyExists`, unless
     /// `adopt`: then the old watch is known to be a left-over, and is taken over. `clone_of` is the
     /// registration of a clone of the source with the same `Poll`, if there is one.

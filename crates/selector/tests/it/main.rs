@@ -4,6 +4,11 @@ mod batch;
 mod conformance;
 mod filters;
 mod insight;
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(readywire_libkqueue)
+))]
+mod sandbox;
 #[cfg(windows)]
 mod windows;
 

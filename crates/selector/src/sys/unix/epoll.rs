@@ -4,6 +4,8 @@ use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
@@ -13,6 +15,10 @@ use super::{Scratch, WakeFd};
 use crate::RegistrationError;
 use crate::key::Key;
 use crate::sys::{Drained, Driver};
+
+/// Whether waits have the resolution of nanoseconds, which takes `epoll_pwait2(2)` (Linux 5.11).
+#[cfg(target_os = "linux")]
+static PRECISE: AtomicBool = AtomicBool::new(true);
 
 pub(crate) struct Epoll {
     epoll: OwnedFd,
@@ -78,7 +84,11 @@ impl Driver for Epoll {
             epoll,
             wake,
             #[cfg(target_os = "linux")]
-            slack: timer_slack(),
+            slack: if PRECISE.load(Ordering::Relaxed) {
+                timer_slack()
+            } else {
+                Duration::ZERO
+            },
         };
         // Every write to the handle is an edge of its own, so that it need never be drained.
         let wake = driver.wake.as_fd().as_raw_fd();
@@ -90,6 +100,11 @@ impl Driver for Epoll {
             PollOpt::EDGE,
         )?;
         Ok(driver)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn use_millisecond_timeouts() {
+        PRECISE.store(false, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -206,24 +221,29 @@ impl Epoll {
         room: &mut [MaybeUninit<libc::epoll_event>],
         timeout: Duration,
     ) -> io::Result<usize> {
-        use std::sync::atomic::{AtomicBool, Ordering};
-
-        /// Whether the kernel (5.11 and later), and what may filter its calls, knows `epoll_pwait2`.
-        static PRECISE: AtomicBool = AtomicBool::new(true);
-
-        if PRECISE.load(Ordering::Relaxed) {
-            let timespec = system_call::Timespec {
-                seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-                nanoseconds: i64::from(timeout.subsec_nanos()),
-            };
-            match system_call::epoll_pwait2(self.epoll.as_fd(), room, &timespec) {
-                // Filters of system calls that are older than the call answer EPERM.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                    PRECISE.store(false, Ordering::Relaxed);
-                }
-                result => return result,
-            }
+        if !PRECISE.load(Ordering::Relaxed) {
+            return self.wait_milliseconds(room, timeout);
         }
+        let timespec = system_call::Timespec {
+            seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            nanoseconds: i64::from(timeout.subsec_nanos()),
+        };
+        match system_call::epoll_pwait2(self.epoll.as_fd(), room, &timespec) {
+            // A filter of system calls may refuse one that it does not know with any error.
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let count = self.wait_milliseconds(room, timeout)?;
+                PRECISE.store(false, Ordering::Relaxed);
+                Ok(count)
+            }
+            result => result,
+        }
+    }
+
+    fn wait_milliseconds(
+        &self,
+        room: &mut [MaybeUninit<libc::epoll_event>],
+        timeout: Duration,
+    ) -> io::Result<usize> {
         system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds(Some(timeout)))
     }
 }

@@ -1,29 +1,43 @@
-//! A wake handle made of an `eventfd(2)`.
+//! A wake handle made of an `eventfd(2)`, or of a pipe where that is refused.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 
 use super::fd::check;
+use super::pipe;
 
-pub(super) struct WakeFd(File);
+pub(super) enum WakeFd {
+    Eventfd(File),
+    Pipe(pipe::WakeFd),
+}
 
 impl WakeFd {
     pub(super) fn new() -> io::Result<WakeFd> {
         // SAFETY: takes two numbers, touches no memory of ours.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: the descriptor has just been made and nobody else knows it.
-        Ok(WakeFd(unsafe { File::from_raw_fd(fd) }))
+        match check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }) {
+            // SAFETY: the descriptor has just been made and nobody else knows it.
+            Ok(fd) => Ok(WakeFd::Eventfd(unsafe { File::from_raw_fd(fd) })),
+            Err(error) => pipe::WakeFd::new().map(WakeFd::Pipe).map_err(|_| error),
+        }
     }
 
-    /// Makes the handle readable.
+    /// Makes the handle readable, which is a new edge also if it was readable before.
     pub(super) fn set(&self) -> io::Result<()> {
+        let eventfd = match self {
+            WakeFd::Eventfd(eventfd) => eventfd,
+            WakeFd::Pipe(pipe) => {
+                // Some kernels report an edge for the first write into an empty pipe alone.
+                pipe.clear();
+                return pipe.set();
+            }
+        };
         let one = 1_u64.to_ne_bytes();
-        match system_call::write(self.0.as_fd(), &one) {
-            // The counter is at its limit, after 2^64 - 2 wakes: drain it, and count anew.
+        match system_call::write(eventfd.as_fd(), &one) {
+            // The counter is at its limit, after 2^64 - 2 wakes: drain it, and begin again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.clear();
-                system_call::write(self.0.as_fd(), &one).map(drop)
+                system_call::write(eventfd.as_fd(), &one).map(drop)
             }
             result => result.map(drop),
         }
@@ -31,13 +45,21 @@ impl WakeFd {
 
     /// Makes the handle unreadable.
     pub(super) fn clear(&self) {
-        // Nothing to read is what is wanted, so that an error has nothing to tell.
-        let _unset = (&self.0).read(&mut [0; 8]).is_err();
+        match self {
+            // Nothing to read is what is wanted, so that an error has nothing to tell.
+            WakeFd::Eventfd(eventfd) => {
+                let _unset = (&*eventfd).read(&mut [0; 8]).is_err();
+            }
+            WakeFd::Pipe(pipe) => pipe.clear(),
+        }
     }
 }
 
 impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        match self {
+            WakeFd::Eventfd(eventfd) => eventfd.as_fd(),
+            WakeFd::Pipe(pipe) => pipe.as_fd(),
+        }
     }
 }

@@ -42,6 +42,7 @@ cfg_if::cfg_if! {
         mod eventfd;
         #[cfg(test)]
         mod knote;
+        mod pipe;
         mod scratch;
         use self::epoll::Epoll as Native;
         use self::eventfd::WakeFd;
@@ -112,6 +113,11 @@ impl Selector {
             Backend::Poll => Selector::Poll(PollDriver::new()?),
             _ => Selector::Native(Native::new()?),
         })
+    }
+
+    pub(crate) fn use_millisecond_timeouts() {
+        Native::use_millisecond_timeouts();
+        PollDriver::use_millisecond_timeouts();
     }
 
     pub(crate) fn backend(&self) -> Backend {

@@ -1,4 +1,4 @@
-//! A wake handle made of a pipe, for systems without something smaller.
+//! A wake handle made of a pipe, where there is nothing smaller.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -333,6 +333,10 @@ impl Driver for PollDriver {
         })
     }
 
+    fn use_millisecond_timeouts() {
+        PRECISE.store(false, Ordering::Relaxed);
+    }
+
     fn register(
         &self,
         fd: RawFd,

@@ -63,6 +63,10 @@ impl Selector {
         })
     }
 
+    pub(crate) fn use_millisecond_timeouts() {
+        AfdDriver::use_millisecond_timeouts();
+    }
+
     pub(crate) fn backend(&self) -> Backend {
         BACKENDS[0]
     }
