@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("udp-socket", BELOW_SOCKETS),
     ("unix-socket", BELOW_SOCKETS),
-    ("unix-pipe", &["token-ready", "selector"]),
+    ("unix-pipe", &["token-ready", "selector", "socket-calls"]),
     (
         "readywire",
         &[
