@@ -1,6 +1,6 @@
 //! Hammers every backend of this machine from several threads, and detects lost events.
 //!
-//! Each backend has an [`Arena`](arena::Arena): a `Poll` with two threads that poll it. Drivers work on it in rounds. In
+//! Each backend has an [`Arena`]: a `Poll` with two threads that poll it. Drivers work on it in rounds. In
 //! a round each driver does random things to its connections, wakers and registrations, and then waits
 //! until everything that it caused has been reported. The threads that poll read and write only what an
 //! event allows them to, and mostly wait without a timeout: an event that is lost stays lost, because
