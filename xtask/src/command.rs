@@ -5,6 +5,7 @@ mod ci;
 mod emulated;
 mod lint;
 mod loom;
+mod netns;
 mod platforms;
 mod sanitize;
 mod soak;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Lint(lint::Lint),
     Bench(bench::Bench),
     Loom(loom::Loom),
+    Netns(netns::Netns),
     Platforms(platforms::Platforms),
     Wine(wine::Wine),
     Emulated(emulated::Emulated),
@@ -36,6 +38,7 @@ impl Command {
             Self::Lint(command) => command.run(sh),
             Self::Bench(command) => command.run(sh),
             Self::Loom(command) => command.run(sh),
+            Self::Netns(command) => command.run(sh),
             Self::Platforms(command) => command.run(sh),
             Self::Wine(command) => command.run(sh),
             Self::Emulated(command) => command.run(sh),

@@ -43,6 +43,8 @@ impl Target {
 }
 
 /// The arguments that select `packages`.
-pub(crate) fn select(packages: &[String]) -> impl Iterator<Item = &str> {
-    packages.iter().flat_map(|package| ["--package", package])
+pub(crate) fn select(packages: &[impl AsRef<str>]) -> impl Iterator<Item = &str> {
+    packages
+        .iter()
+        .flat_map(|package| ["--package", package.as_ref()])
 }

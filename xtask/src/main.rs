@@ -7,6 +7,7 @@
 mod command;
 mod cross;
 mod debian;
+mod namespace;
 mod suite;
 mod summary;
 mod sysroot;

@@ -16,6 +16,9 @@ const CHECKS: &[&str] = &[
     "emulated",
     "sanitize",
     "test",
+    "test --rps",
+    "netns",
+    "soak --minutes 1",
 ];
 
 /// Run every check, one after the other, and sum up their results and times

@@ -4,20 +4,55 @@ use anyhow::Result;
 use clap::Args;
 use xshell::{Shell, cmd};
 
+use crate::cross;
+use crate::namespace::Namespace;
 use crate::suite;
+
+/// The packages that `--rps` tests: those whose tests depend on when packets arrive.
+const RPS_PACKAGES: &[&str] = &[
+    "selector",
+    "tcp-stream",
+    "tcp-listener",
+    "udp-socket",
+    "unix-socket",
+    "unix-pipe",
+];
 
 /// Run every unit, integration and doc test, and each benchmark once
 ///
 /// Needs, on Linux (installed where they lack): strace, for the tests that count system calls; and
 /// real servers and clients, with which the examples are proven: redis, PostgreSQL, curl, wrk, socat, nc.
 #[derive(Args)]
-pub(crate) struct Test {}
+pub(crate) struct Test {
+    /// Test the selector and the sockets alone, on a loopback interface that hands packets to another
+    /// processor (RPS): on Linux, as root
+    ///
+    /// A packet that was sent has not arrived yet when the call returns, which is not so on an ordinary
+    /// loopback interface. Needs iproute2 and nftables (installed where they lack).
+    #[arg(long)]
+    rps: bool,
+}
 
 impl Test {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
         suite::install_programs(sh)?;
+        if self.rps {
+            return run_with_rps(sh);
+        }
         // As tests, criterion's benchmarks run once and measure nothing.
         cmd!(sh, "cargo test --package benches --benches").run()?;
         suite::run(cmd!(sh, "cargo test --workspace --no-fail-fast"))
     }
+}
+
+fn run_with_rps(sh: &Shell) -> Result<()> {
+    // No registry can be reached from inside.
+    cmd!(sh, "cargo test --tests --no-run")
+        .args(cross::select(RPS_PACKAGES))
+        .run()?;
+    let namespace = Namespace::add(sh)?;
+    namespace.spread_packets("lo")?;
+    let cargo = namespace.exec("cargo");
+    let cargo = cargo.args(["test", "--offline", "--tests", "--no-fail-fast"]);
+    suite::run(cargo.args(cross::select(RPS_PACKAGES)))
 }

@@ -1,0 +1,129 @@
+//! Programs that run beside this one, and never longer than they may.
+
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use xshell::{Cmd, Shell, cmd};
+
+/// A program with its output. Dropping kills it.
+pub(super) struct Running {
+    shown: String,
+    child: Child,
+    lines: Receiver<String>,
+    output: String,
+}
+
+/// What a program that has ended left.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// What it wrote, to either stream.
+    pub(super) output: String,
+}
+
+impl Running {
+    pub(super) fn start(command: Cmd<'_>) -> Result<Self> {
+        let shown = command.to_string();
+        let (reader, writer) = io::pipe()?;
+        let child = Command::from(command)
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .spawn()
+            .with_context(|| format!("cannot run `{shown}`"))?;
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(reader).split(b'\n') {
+                let line = line.map(|line| String::from_utf8_lossy(&line).into_owned());
+                // Nobody listens any more if the scenario has failed.
+                if line.is_err() || line.is_ok_and(|line| sender.send(line).is_err()) {
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            shown,
+            child,
+            lines,
+            output: String::new(),
+        })
+    }
+
+    /// Waits for a line that begins with `prefix`; returns the rest of it.
+    pub(super) fn line(&mut self, prefix: &str, limit: Duration) -> Result<String> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.read_line(until) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix(prefix) {
+                        return Ok(rest.to_owned());
+                    }
+                }
+                Err(_) => bail!("no line `{prefix}` within {limit:?}: {self}"),
+            }
+        }
+    }
+
+    /// Waits for the program's end.
+    pub(super) fn end(mut self, limit: Duration) -> Result<Ended> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.read_line(until) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => bail!("hangs for {limit:?}: {self}"),
+            }
+        }
+        Ok(Ended {
+            status: self.child.wait()?,
+            output: std::mem::take(&mut self.output),
+        })
+    }
+
+    /// Lets the program run for some time.
+    ///
+    /// # Errors
+    /// If it ends by then.
+    pub(super) fn keep_running(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        loop {
+            match self.read_line(until) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("ended early: {self}"),
+            }
+        }
+    }
+
+    /// Has the program end as by Ctrl-C.
+    pub(super) fn interrupt(self, sh: &Shell, limit: Duration) -> Result<Ended> {
+        let process = self.child.id().to_string();
+        cmd!(sh, "kill -INT {process}").quiet().run()?;
+        self.end(limit)
+    }
+
+    fn read_line(&mut self, until: Instant) -> Result<String, RecvTimeoutError> {
+        let left = until.saturating_duration_since(Instant::now());
+        let line = self.lines.recv_timeout(left)?;
+        self.output.push_str(&line);
+        self.output.push('\n');
+        Ok(line)
+    }
+}
+
+impl std::fmt::Display for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`\n{}", self.shown, self.output)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        if self.child.kill().is_ok() {
+            let _status = self.child.wait();
+        }
+    }
+}
