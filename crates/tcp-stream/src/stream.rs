@@ -313,7 +313,7 @@ impl TcpStream {
     ///
     /// # Platform-specific behaviour
     /// On Windows, register both with the same `Poll` or only one of them; see
-    /// [`Poll`](selector::Poll).
+    /// [`Poll`].
     ///
     /// # Examples
     /// ```
