@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
@@ -123,6 +124,41 @@ pub struct Poll {
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
     pub(crate) place: Place,
     pub(crate) inner: Arc<Inner>,
+    /// Dropped last.
+    _owner: Owner,
+}
+
+/// Closes the backend when its `Poll` is dropped, before the drop returns and on the thread that
+/// drops.
+///
+/// Sources and wakers hold weak references, so that another thread may be using the backend at that
+/// moment: for one call, which does not block.
+struct Owner(Option<Arc<Inner>>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut inner = self.0.take();
+        let mut tries = 0;
+        while let Some(shared) = inner {
+            inner = Arc::try_unwrap(shared).err();
+            match &inner {
+                None => {}
+                Some(_) if tries < 100 => thread::yield_now(),
+                // The other thread cannot run while this one does, at a higher priority for example.
+                Some(_) => pause(),
+            }
+            tries += 1;
+        }
+    }
+}
+
+#[cold]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no wake-up announces the end of a system call"
+)]
+fn pause() {
+    thread::sleep(Duration::from_micros(50));
 }
 
 impl Poll {
@@ -148,12 +184,14 @@ impl Poll {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with_backend(backend: Backend) -> io::Result<Poll> {
+        let inner = Arc::new(Inner {
+            selector: Selector::new(backend)?,
+            shared: Arc::default(),
+            system_first: AtomicBool::new(false),
+        });
         Ok(Poll {
-            inner: Arc::new(Inner {
-                selector: Selector::new(backend)?,
-                shared: Arc::default(),
-                system_first: AtomicBool::new(false),
-            }),
+            _owner: Owner(Some(Arc::clone(&inner))),
+            inner,
             place: Place::shared(),
         })
     }

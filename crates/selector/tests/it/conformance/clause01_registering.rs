@@ -22,6 +22,7 @@ testkit::on_each_backend! {
     a_refused_register_leaves_the_first_as_it_was,
     after_deregister_another_poll_takes_the_source,
     after_its_poll_is_gone_another_takes_the_source,
+    a_dropped_poll_frees_its_sources_at_once,
     a_source_can_outlive_its_poll,
     a_clone_is_a_source_of_its_own,
     one_socket_in_two_sources_is_refused,
@@ -210,6 +211,44 @@ fn after_its_poll_is_gone_another_takes_the_source(backend: Backend) {
         .unwrap();
     peer.write_all(b"x").unwrap();
     expect_events(&other, &mut events, &[(Token(2), Ready::READABLE)]);
+}
+
+/// Another thread drops sources of the `Poll` at that moment, and so uses it.
+fn a_dropped_poll_frees_its_sources_at_once(backend: Backend) {
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(&stream);
+    let (victims, received) = std::sync::mpsc::channel::<Vec<IoSource<TcpStream>>>();
+    let (ended, dropped) = std::sync::mpsc::channel();
+    let worker = spawn(move || {
+        for victims in received {
+            // The first one is dropped before the other thread goes on, the rest meanwhile.
+            let mut victims = victims.into_iter();
+            drop(victims.next());
+            ended.send(()).unwrap();
+            drop(victims);
+            ended.send(()).unwrap();
+        }
+    });
+    let (mut poll, _) = setup(backend);
+    let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+    poll.register(&source, Token(1), interest, opts).unwrap();
+    for round in 0..300 {
+        let sources: Vec<_> = (0..100)
+            .map(|_| IoSource::new(stream.try_clone().unwrap()))
+            .collect();
+        for source in &sources {
+            poll.register(source, Token(2), interest, opts).unwrap();
+        }
+        let (next, _) = setup(backend);
+        victims.send(sources).unwrap();
+        dropped.recv().unwrap();
+        drop(std::mem::replace(&mut poll, next));
+        let registered = poll.register(&source, Token(1), interest, opts);
+        assert!(registered.is_ok(), "round {round}: {registered:?}");
+        dropped.recv().unwrap();
+    }
+    drop(victims);
+    worker.join();
 }
 
 fn a_source_can_outlive_its_poll(backend: Backend) {

@@ -1,6 +1,7 @@
 //! No descriptor is leaked, to another program or by a constructor that fails.
 
 use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::setup;
 testkit::on_each_backend! {
     a_polls_descriptors_are_closed_on_exec,
     a_poll_closes_what_it_opened,
+    a_poll_closes_its_descriptors_although_another_thread_uses_it,
     no_descriptor_is_lost_when_none_is_left,
     what_is_closed_is_closed_while_another_thread_sleeps,
     a_limit_below_the_number_of_sources_is_named_where_it_matters,
@@ -53,6 +55,51 @@ fn a_poll_closes_what_it_opened(backend: Backend) {
             drop(poll);
         }
         assert_eq!(descriptors(), before);
+    });
+}
+
+/// The other thread closes its own descriptors meanwhile, which are not looked at.
+fn a_poll_closes_its_descriptors_although_another_thread_uses_it(backend: Backend) {
+    in_child(|| {
+        let (stream, _peer) = tcp_pair();
+        let (victims, received) = std::sync::mpsc::channel::<Vec<IoSource<TcpStream>>>();
+        let (ended, dropped) = std::sync::mpsc::channel();
+        let worker = spawn(move || {
+            for victims in received {
+                // The first one is dropped before the other thread goes on, the rest meanwhile.
+                let mut victims = victims.into_iter();
+                drop(victims.next());
+                ended.send(()).unwrap();
+                drop(victims);
+                ended.send(()).unwrap();
+            }
+        });
+        for round in 0..300 {
+            let sources: Vec<_> = (0..100)
+                .map(|_| IoSource::new(stream.try_clone().unwrap()))
+                .collect();
+            let before = descriptors();
+            let (poll, _) = setup(backend);
+            let own: Vec<_> = descriptors()
+                .into_iter()
+                .filter(|fd| !before.contains(fd))
+                .collect();
+            for source in &sources {
+                poll.register(source, Token(1), Ready::READABLE, PollOpt::EDGE)
+                    .unwrap();
+            }
+            victims.send(sources).unwrap();
+            dropped.recv().unwrap();
+            drop(poll);
+            let open = descriptors();
+            assert!(
+                !own.iter().any(|fd| open.contains(fd)),
+                "round {round}: {own:?}"
+            );
+            dropped.recv().unwrap();
+        }
+        drop(victims);
+        worker.join();
     });
 }
 
