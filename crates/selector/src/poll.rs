@@ -63,7 +63,11 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// # Platform-specific behaviour
 /// A `Poll` and its sources belong to one process: after a fork, both processes would change the
 /// same set of the kernel. The child should use neither, nor drop them; executing another program
-/// closes them.
+/// closes them. As long as a child lives on without that, it keeps connections open that the parent
+/// closes. On Linux the parent removes a source from before the fork with one system call more when
+/// it is dropped, so that epoll does not report it any longer. A child that was made by a bare
+/// `clone(2)` or `vfork(2)` goes unnoticed, as does a fork at the very moment of the drop: polls then
+/// return as late as they should, but keep a processor busy until the child ends.
 ///
 /// On Linux, where a sandbox or an old kernel fails `epoll_pwait2(2)`, `ppoll(2)` or `eventfd(2)`,
 /// older calls take their place. Where a sandbox kills the process for one of the first two,

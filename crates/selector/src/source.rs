@@ -10,7 +10,7 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::key::Key;
 use crate::poll::Inner;
 use crate::standing::Standing;
-use crate::sys::{AsSource, Drained, RawSource};
+use crate::sys::{AsSource, Drained, RawSource, Selector};
 use crate::{Evented, Poll};
 
 /// Something with a descriptor, together with its registration.
@@ -66,9 +66,10 @@ impl<T: AsSource> IoSource<T> {
     /// Takes in `io`, whose descriptor has just been made and has no duplicate.
     ///
     /// Dropping such a source while it is registered costs one system call less: the system
-    /// forgets a descriptor by itself when the last duplicate closes. If there is a duplicate
-    /// after all (a process that was forked has one), the system goes on telling of it, and polls
-    /// keep a processor busy with leaving that out for as long as the duplicate lives.
+    /// forgets a descriptor by itself when the last duplicate closes. `fork(3)` makes duplicates: after
+    /// a fork the call is made for every source from before. If there is a duplicate after all, epoll
+    /// goes on reporting it, and polls keep a processor busy with leaving that out for as long as the
+    /// duplicate lives.
     pub fn new_sole(io: T) -> IoSource<T> {
         IoSource {
             place: Place::sole(),
@@ -250,8 +251,10 @@ struct Registered {
 /// Where a source is registered.
 pub(crate) struct Place {
     standing: Mutex<Option<Standing<Registered>>>,
-    /// Whether the descriptor may have duplicates.
+    /// Whether the descriptor may have duplicates in this process.
     shared: AtomicBool,
+    /// How often the process had forked when the descriptor was new: a child has duplicates, too.
+    forks: u32,
     /// Whether a backend may want to know that the source was drained: the source is registered
     /// with one that emulates edges, or it has clones, which may be.
     observed: AtomicBool,
@@ -302,6 +305,7 @@ impl Place {
         Place {
             standing: Mutex::new(None),
             shared: AtomicBool::new(false),
+            forks: Selector::forks(),
             observed: AtomicBool::new(false),
             clones: OnceLock::new(),
         }
@@ -456,7 +460,8 @@ impl Drop for Place {
                 clones.lock().replace(at.source.source, None);
             }
             if let Some(poll) = at.poll.upgrade() {
-                poll.abandon(at.source.source, at.source.key, *self.shared.get_mut());
+                let shared = *self.shared.get_mut() || self.forks != Selector::forks();
+                poll.abandon(at.source.source, at.source.key, shared);
             }
         }
     }

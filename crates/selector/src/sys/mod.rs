@@ -48,6 +48,13 @@ pub(crate) trait Driver: Sized {
     /// the whole process.
     fn use_millisecond_timeouts() {}
 
+    /// Returns how often the process has forked, where a source that is closed stays in the kernel's set
+    /// as long as a child has a duplicate of it.
+    #[inline]
+    fn forks() -> u32 {
+        0
+    }
+
     /// Begins to watch a source. If it is watched already the error is `AlreadyExists`, unless
     /// `adopt`: then the old watch is known to be a left-over, and is taken over. `clone_of` is the
     /// registration of a clone of the source with the same `Poll`, if there is one.

@@ -35,6 +35,8 @@ const BUDGET: &[(&str, usize)] = &[
     ("reregister", 1),
     ("deregister", 1),
     ("drop registered", 1),
+    ("drop registered, from before a fork", 2),
+    ("drop registered, from after a fork", 1),
     ("drop", 1),
     ("poll zero", 1),
     ("poll 1 ms", 1),
@@ -175,6 +177,20 @@ fn operations(listener: &net::TcpListener, address: &SocketAddr) {
     poll.register(&other, STREAM, interest, PollOpt::EDGE)
         .unwrap();
     measure("drop registered", || drop(other));
+    let before = TcpStream::connect(address).unwrap();
+    // SAFETY: the child ends at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(0) };
+    }
+    let after = TcpStream::connect(address).unwrap();
+    for stream in [&before, &after] {
+        poll.register(stream, STREAM, interest, PollOpt::EDGE)
+            .unwrap();
+    }
+    measure("drop registered, from before a fork", || drop(before));
+    measure("drop registered, from after a fork", || drop(after));
     let clone = measure("try_clone", || stream.try_clone()).unwrap();
     measure("shutdown", || clone.shutdown(Shutdown::Write)).unwrap();
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use token_ready::{PollOpt, Ready};
 
 use super::fd::{check, milliseconds};
-use super::{Scratch, WakeFd};
+use super::{Scratch, WakeFd, forks};
 use crate::RegistrationError;
 use crate::key::Key;
 use crate::sys::{Drained, Driver};
@@ -105,6 +105,11 @@ impl Driver for Epoll {
     #[cfg(target_os = "linux")]
     fn use_millisecond_timeouts() {
         PRECISE.store(false, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn forks() -> u32 {
+        forks::forks()
     }
 
     #[inline(always)]

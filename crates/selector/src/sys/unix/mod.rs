@@ -40,6 +40,7 @@ cfg_if::cfg_if! {
     } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
         mod epoll;
         mod eventfd;
+        mod forks;
         #[cfg(test)]
         mod knote;
         mod pipe;
@@ -118,6 +119,11 @@ impl Selector {
     pub(crate) fn use_millisecond_timeouts() {
         Native::use_millisecond_timeouts();
         PollDriver::use_millisecond_timeouts();
+    }
+
+    #[inline]
+    pub(crate) fn forks() -> u32 {
+        Native::forks()
     }
 
     pub(crate) fn backend(&self) -> Backend {

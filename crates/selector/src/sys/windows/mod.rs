@@ -67,6 +67,10 @@ impl Selector {
         AfdDriver::use_millisecond_timeouts();
     }
 
+    pub(crate) fn forks() -> u32 {
+        AfdDriver::forks()
+    }
+
     pub(crate) fn backend(&self) -> Backend {
         BACKENDS[0]
     }

@@ -306,6 +306,7 @@ fn what_was_taken_out_of_a_source_is_silent(backend: Backend) {
 /// Numbers that are used anew, in a process of one's own, where no other test takes them.
 #[cfg(unix)]
 mod numbers {
+    use std::io::PipeWriter;
     use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
     use std::os::unix::net::UnixStream;
 
@@ -319,6 +320,7 @@ mod numbers {
         a_number_is_free_while_a_clone_of_its_source_lives,
         a_clone_that_nobody_was_told_of_is_no_ghost,
         a_clone_put_back_under_its_number_can_be_registered,
+        a_source_dropped_after_a_fork_leaves_no_stale_events,
         a_raw_descriptor_that_was_closed_gives_up_its_number,
         a_raw_descriptor_that_was_closed_can_still_be_deregistered,
     }
@@ -499,6 +501,65 @@ mod numbers {
             let _told = poll.deregister(&EventedFd(&fd)).is_err();
             assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
             expect_silence(&poll, &mut events);
+        });
+    }
+
+    /// The child of a fork, which does nothing until it is dropped.
+    struct Child {
+        id: libc::pid_t,
+        ends_it: PipeWriter,
+    }
+
+    impl Child {
+        fn fork() -> Child {
+            let (ended, ends_it) = std::io::pipe().unwrap();
+            // SAFETY: the child makes two system calls, and runs no code of anybody else.
+            let id = unsafe { libc::fork() };
+            assert_ne!(id, -1, "{}", std::io::Error::last_os_error());
+            if id == 0 {
+                // SAFETY: closes the child's own end, so that the parent's is the last.
+                unsafe { libc::close(ends_it.as_raw_fd()) };
+                let mut byte = [0_u8];
+                // SAFETY: there is room for one byte.
+                unsafe { libc::read(ended.as_raw_fd(), byte.as_mut_ptr().cast(), 1) };
+                // SAFETY: ends the process at once.
+                unsafe { libc::_exit(0) };
+            }
+            Child { id, ends_it }
+        }
+
+        /// Ends the child.
+        fn join(self) {
+            let Child { id, ends_it } = self;
+            drop(ends_it);
+            // SAFETY: asks for no status.
+            let ended = unsafe { libc::waitpid(id, std::ptr::null_mut(), 0) };
+            assert_eq!(ended, id);
+        }
+    }
+
+    fn a_source_dropped_after_a_fork_leaves_no_stale_events(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let readable = |token| {
+                let (reader, mut writer) = pipe();
+                writer.write_all(b"x").unwrap();
+                let source = IoSource::new_sole(reader);
+                poll.register(&source, token, Ready::READABLE, PollOpt::LEVEL)
+                    .unwrap();
+                (source, writer)
+            };
+            let before = readable(Token(1));
+            let child = Child::fork();
+            let after = readable(Token(2));
+            drop((before, after));
+            expect_silence(&poll, &mut events);
+            let start = poll.stats();
+            poll.poll(&mut events, Some(Duration::from_millis(20)))
+                .unwrap();
+            assert_eq!((events.len(), poll.stats().stale), (0, start.stale));
+            assert_eq!(start.stale, 0);
+            child.join();
         });
     }
 }
