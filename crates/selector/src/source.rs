@@ -182,7 +182,9 @@ impl<T: AsSource> IoSource<T> {
 
     /// Borrows what was taken in, to do anything with it.
     ///
-    /// From here on the descriptor counts as one that may have duplicates; see
+    /// I/O on it belongs inside [`try_io`](IoSource::try_io), or is followed by
+    /// [`rearm_after`](IoSource::rearm_after): otherwise a backend that emulates edges reports no
+    /// further edge. From here on the descriptor counts as one that may have duplicates; see
     /// [`new_sole`](IoSource::new_sole).
     pub fn get_ref(&self) -> &T {
         self.place.share();
