@@ -10,6 +10,7 @@ mod arrival;
 mod backends;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod budget;
+mod moments;
 pub mod platform;
 mod random;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -25,6 +26,7 @@ pub use crate::arrival::{end_is_told_behind_data, until_over, until_read_closed,
 pub use crate::backends::{Test, all_backends};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::budget::{expect_calls, measure};
+pub use crate::moments::{Moment, expect_data_around_urgent_data, expect_end};
 pub use crate::random::Random;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sandbox::{Call, Refusal, refuse};

@@ -5,12 +5,12 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use selector::{Backend, Event, Events, Poll, PollOpt, Ready, Token};
+use selector::{Backend, Events, Poll, PollOpt, Ready, Token};
 use socket2::SockRef;
 use tcp_stream::TcpStream;
 use testkit::{
-    Sentinel, collect, drain, expect_edges, expect_events, expect_readiness, expect_silence,
-    until_over, until_read_closed, until_readable,
+    Moment, drain, expect_data_around_urgent_data, expect_edges, expect_end, expect_events,
+    expect_readiness, expect_silence, until_over, until_read_closed, until_readable,
 };
 
 use crate::support::{STREAM, fails, pair};
@@ -22,15 +22,9 @@ testkit::on_each_backend! {
     a_short_write_fills,
     neither_a_full_read_nor_a_peek_drains,
     socket2_drains_through_try_io,
-    the_end_comes_before_the_event,
-    the_end_comes_between_event_and_read,
-    the_end_comes_after_a_short_read,
-    a_reset_comes_before_the_event,
-    a_reset_comes_between_event_and_read,
-    a_reset_comes_after_a_short_read,
-    urgent_data_comes_before_the_event,
-    urgent_data_comes_between_event_and_read,
-    urgent_data_comes_after_a_short_read,
+    the_end_is_reported_whenever_it_comes,
+    a_reset_is_reported_whenever_it_comes,
+    no_data_around_urgent_data_is_lost,
 }
 
 const READ: (Token, Ready) = (STREAM, Ready::READABLE);
@@ -172,176 +166,51 @@ fn socket2_drains_through_try_io(backend: Backend) {
     }
 }
 
-/// What ends a stream or interrupts it, as seen from the peer.
-type Act = fn(std::net::TcpStream) -> Option<std::net::TcpStream>;
-
-const END: Act = |peer| {
-    peer.shutdown(Shutdown::Write).unwrap();
-    Some(peer)
-};
-const RESET: Act = |peer| {
-    testkit::reset(peer);
-    None
-};
-
-/// Reads after events until they have shown what `done` asks for: one short read where an event shows
-/// data alone, else until nothing or the end is left. Proves that the events cease, after `strays` more.
-#[track_caller]
-fn read_until(
-    poll: &Poll,
-    events: &mut Events,
-    stream: &TcpStream,
-    done: fn(Ready) -> bool,
-    strays: usize,
-) {
-    let mut seen = Ready::empty();
-    let mut read = |events: Vec<Event>| {
-        for event in events {
-            seen |= event.readiness();
-            let more = Ready::READ_CLOSED | Ready::HUP | Ready::ERROR | Ready::PRIORITY;
-            let to_the_end = event.readiness().intersects(more);
-            while let Ok(1..) = { stream }.read(&mut [0; 64]) {
-                if !to_the_end {
-                    break;
-                }
-            }
-        }
-        done(seen)
-    };
-    while !read(collect(poll, events)) {}
-    let mut sentinel = Sentinel::new();
-    let quiet = (0..=strays).any(|_| {
-        let strays = sentinel.events_before(poll, events);
-        let quiet = strays.is_empty();
-        read(strays);
-        quiet
-    });
-    assert!(quiet, "events of what was read and ended do not cease");
-}
-
-#[derive(Clone, Copy)]
-enum When {
-    BeforeTheEvent,
-    BeforeTheRead,
-    AfterTheRead,
-}
-
-#[track_caller]
-fn interrupt(
-    backend: Backend,
-    when: When,
-    act: Act,
-    arrived: fn(&TcpStream),
-    done: fn(Ready) -> bool,
-    strays: usize,
-) {
-    let (mut stream, mut peer) = pair();
-    let (poll, mut events) = watch(backend, &stream);
-    peer.write_all(b"ping").unwrap();
-    until_readable(&stream);
-    let peer = match when {
-        When::BeforeTheEvent => {
-            let peer = act(peer);
-            arrived(&stream);
-            peer
-        }
-        When::BeforeTheRead => {
-            expect_events(&poll, &mut events, &[READ]);
-            let peer = act(peer);
-            arrived(&stream);
-            // A reset may take the data along.
-            drop(stream.read(&mut [0; 64]));
-            peer
-        }
-        When::AfterTheRead => {
-            expect_events(&poll, &mut events, &[READ]);
-            assert_eq!(stream.read(&mut [0; 64]).unwrap(), 4);
-            act(peer)
-        }
-    };
-    read_until(&poll, &mut events, &stream, done, strays);
-    drop(peer);
-}
-
-fn end(backend: Backend, when: When) {
-    let done = |seen: Ready| seen.is_read_closed();
-    let arrived = |stream: &TcpStream| until_read_closed(stream);
-    interrupt(backend, when, END, arrived, done, 0);
-}
-
-fn reset(backend: Backend, when: When) {
-    let done = |seen: Ready| seen.intersects(Ready::ERROR | Ready::HUP | Ready::READ_CLOSED);
-    let arrived = |stream: &TcpStream| until_over(stream);
-    // The read that fails with the reset re-arms what shows the end as well.
-    interrupt(backend, when, RESET, arrived, done, 2);
-}
-
-fn the_end_comes_before_the_event(backend: Backend) {
-    end(backend, When::BeforeTheEvent);
-}
-
-fn the_end_comes_between_event_and_read(backend: Backend) {
-    end(backend, When::BeforeTheRead);
-}
-
-fn the_end_comes_after_a_short_read(backend: Backend) {
-    end(backend, When::AfterTheRead);
-}
-
-fn a_reset_comes_before_the_event(backend: Backend) {
-    reset(backend, When::BeforeTheEvent);
-}
-
-fn a_reset_comes_between_event_and_read(backend: Backend) {
-    reset(backend, When::BeforeTheRead);
-}
-
-fn a_reset_comes_after_a_short_read(backend: Backend) {
-    reset(backend, When::AfterTheRead);
-}
-
-/// At the urgent mark a read is short though more is there: only `WouldBlock` shows that all was read.
-fn urgent_data(backend: Backend, when: When) {
-    let (mut stream, peer) = pair();
-    let (poll, mut events) = watch(backend, &stream);
-    let interrupt = || {
-        SockRef::from(&peer).send_out_of_band(b"!").unwrap();
-        (&peer).write_all(b"pong").unwrap();
-    };
-    (&peer).write_all(b"ping").unwrap();
-    if let When::BeforeTheEvent = when {
-        interrupt();
+fn the_end_is_reported_whenever_it_comes(backend: Backend) {
+    for moment in Moment::ALL {
+        let (stream, peer) = pair();
+        let (poll, mut events) = watch(backend, &stream);
+        let end = || {
+            peer.shutdown(Shutdown::Write).unwrap();
+            until_read_closed(&stream);
+        };
+        expect_end(
+            moment,
+            (&poll, &mut events, STREAM),
+            || (&stream).read(&mut [0; 64]),
+            || (&peer).write_all(b"ping").unwrap(),
+            end,
+            0,
+        );
     }
-    expect_readiness(&poll, &mut events, STREAM, Ready::READABLE);
-    if let When::BeforeTheRead = when {
-        interrupt();
-    }
-    let mut total = stream.read(&mut [0; 64]).unwrap();
-    if let When::AfterTheRead = when {
-        interrupt();
-        expect_readiness(&poll, &mut events, STREAM, Ready::READABLE);
-    }
-    loop {
-        total += drain(&stream);
-        if total == 8 {
-            break;
-        }
-        collect(&poll, &mut events);
-    }
-    Sentinel::new().events_before(&poll, &mut events);
-    (&peer).write_all(b"ping").unwrap();
-    expect_readiness(&poll, &mut events, STREAM, Ready::READABLE);
-    assert_eq!(drain(&stream), 4);
 }
 
-fn urgent_data_comes_before_the_event(backend: Backend) {
-    urgent_data(backend, When::BeforeTheEvent);
+fn a_reset_is_reported_whenever_it_comes(backend: Backend) {
+    for moment in Moment::ALL {
+        let (stream, mut peer) = pair();
+        let (poll, mut events) = watch(backend, &stream);
+        peer.write_all(b"ping").unwrap();
+        let end = || {
+            testkit::reset(peer);
+            until_over(&stream);
+        };
+        expect_end(
+            moment,
+            (&poll, &mut events, STREAM),
+            || (&stream).read(&mut [0; 64]),
+            || until_readable(&stream),
+            end,
+            // The read that fails with the reset re-arms what shows the end as well.
+            2,
+        );
+    }
 }
 
-fn urgent_data_comes_between_event_and_read(backend: Backend) {
-    urgent_data(backend, When::BeforeTheRead);
-}
-
-fn urgent_data_comes_after_a_short_read(backend: Backend) {
-    urgent_data(backend, When::AfterTheRead);
+fn no_data_around_urgent_data_is_lost(backend: Backend) {
+    for moment in Moment::ALL {
+        let (stream, peer) = pair();
+        let (poll, mut events) = watch(backend, &stream);
+        let read = || (&stream).read(&mut [0; 64]);
+        expect_data_around_urgent_data(moment, (&poll, &mut events, STREAM), read, &peer);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::AsRawFd;
 
 use selector::{Backend, Evented, Events, Poll, PollOpt, Ready, Token};
-use testkit::{expect_edges, expect_events, expect_silence};
+use testkit::{Moment, expect_edges, expect_end, expect_events, expect_silence};
 use unix_pipe::{PipeReader, PipeWriter, pipe};
 
 testkit::on_each_backend! {
@@ -13,6 +13,7 @@ testkit::on_each_backend! {
     a_short_read_drains,
     a_short_write_fills,
     a_full_read_does_not_drain,
+    the_end_is_reported_whenever_it_comes,
     libc_drains_and_fills_through_try_io,
 }
 
@@ -158,4 +159,24 @@ fn libc_drains_and_fills_through_try_io(backend: Backend) {
         make_room,
         report_short,
     );
+}
+
+fn the_end_is_reported_whenever_it_comes(backend: Backend) {
+    // In a process of its own: a child of another test may hold what is closed here, until it
+    // executes its program.
+    testkit::in_child(|| {
+        for moment in Moment::ALL {
+            let (reader, mut writer) = pipe().unwrap();
+            let (poll, mut events) = watch(backend, &reader, Ready::READABLE);
+            writer.write_all(b"ping").unwrap();
+            expect_end(
+                moment,
+                (&poll, &mut events, END),
+                || (&reader).read(&mut [0; 64]),
+                || {},
+                || drop(writer),
+                0,
+            );
+        }
+    });
 }

@@ -2,11 +2,12 @@
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 
 use selector::{Backend, Evented, Events, Poll, PollOpt, Ready};
 use socket2::SockRef;
-use testkit::{expect_edges, expect_events, expect_silence};
+use testkit::{Moment, expect_edges, expect_end, expect_events, expect_silence, until_read_closed};
 use unix_socket::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::support::{Folder, SOCKET, fails, poll_on};
@@ -19,6 +20,7 @@ testkit::on_each_backend! {
     a_short_read_drains,
     a_short_write_fills,
     neither_a_full_read_nor_a_peek_drains,
+    the_end_is_reported_whenever_it_comes,
     socket2_drains_a_stream_through_try_io,
     socket2_drains_a_datagram_socket_through_try_io,
     the_standard_library_drains_a_listener_through_try_io,
@@ -194,4 +196,23 @@ fn the_standard_library_drains_a_listener_through_try_io(backend: Backend) {
         fails(accept(), ErrorKind::WouldBlock);
     };
     expect_edges(&poll, &mut events, READ, connect, drain);
+}
+
+fn the_end_is_reported_whenever_it_comes(backend: Backend) {
+    for moment in Moment::ALL {
+        let (peer, stream) = UnixStream::pair().unwrap();
+        let (poll, mut events) = watch(backend, &stream, Ready::READABLE);
+        let end = || {
+            peer.shutdown(Shutdown::Write).unwrap();
+            until_read_closed(&stream);
+        };
+        expect_end(
+            moment,
+            (&poll, &mut events, SOCKET),
+            || (&stream).read(&mut [0; 64]),
+            || (&peer).write_all(b"ping").unwrap(),
+            end,
+            0,
+        );
+    }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
 use testkit::{
-    collect, expect_edges, expect_events, expect_nothing_now, expect_readiness, expect_silence,
-    reset, spawn, tcp_pair, until, until_read_closed, until_readable,
+    Moment, collect, expect_data_around_urgent_data, expect_edges, expect_end, expect_events,
+    expect_nothing_now, expect_readiness, expect_silence, reset, spawn, tcp_pair, until,
+    until_read_closed, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, reports_hang_up, setup, tells_both_halves_closed};
@@ -24,6 +25,7 @@ testkit::on_each_backend! {
     a_short_read_drains,
     neither_an_empty_nor_a_full_read_drains,
     after_the_end_a_short_read_does_not_drain,
+    ends_resets_and_urgent_data_cost_no_event,
     draining_any_clone_arms_every_registered_one,
     a_clone_arms_the_registration_that_there_is_now,
     an_edge_drained_through_a_clone_during_a_poll_comes_again,
@@ -220,6 +222,48 @@ fn after_the_end_a_short_read_does_not_drain(backend: Backend) {
     }
     assert_eq!(read(&source, 64).unwrap(), 0);
     expect_silence(&poll, &mut events);
+}
+
+fn ends_resets_and_urgent_data_cost_no_event(backend: Backend) {
+    let watch = |source: &IoSource<TcpStream>| {
+        let (poll, events) = setup(backend);
+        poll.register(source, Token(1), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        (poll, events)
+    };
+    for moment in Moment::ALL {
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        let (poll, mut events) = watch(&source);
+        peer.write_all(b"ping").unwrap();
+        expect_end(
+            moment,
+            (&poll, &mut events, Token(1)),
+            || read(&source, 64),
+            || until_readable(source.get_ref()),
+            || peer.shutdown(Shutdown::Write).unwrap(),
+            1,
+        );
+
+        let (stream, mut peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        let (poll, mut events) = watch(&source);
+        peer.write_all(b"ping").unwrap();
+        expect_end(
+            moment,
+            (&poll, &mut events, Token(1)),
+            || read(&source, 64),
+            || until_readable(source.get_ref()),
+            || reset(peer),
+            2,
+        );
+
+        let (stream, peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        let (poll, mut events) = watch(&source);
+        let read = || read(&source, 64);
+        expect_data_around_urgent_data(moment, (&poll, &mut events, Token(1)), read, &peer);
+    }
 }
 
 #[track_caller]
