@@ -1,12 +1,6 @@
 //! Filters of system calls (`seccomp(2)`), as sandboxes and container runtimes install them.
 
-use std::env;
 use std::ffi::{c_int, c_long};
-
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter_all_threads,
-};
 
 /// What a filter does instead of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +38,26 @@ impl Call {
 #[must_use]
 #[track_caller]
 pub fn refuse(calls: &[Call], refusal: Refusal) -> bool {
-    let Ok(processor) = TargetArch::try_from(env::consts::ARCH) else {
+    !crate::on_qemu() && install(calls, refusal)
+}
+
+/// The compiler of filters builds for little-endian processors alone.
+#[cfg(target_endian = "big")]
+fn install(_calls: &[Call], _refusal: Refusal) -> bool {
+    false
+}
+
+#[cfg(target_endian = "little")]
+#[track_caller]
+fn install(calls: &[Call], refusal: Refusal) -> bool {
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule, TargetArch, apply_filter_all_threads,
+    };
+
+    let Ok(processor) = TargetArch::try_from(std::env::consts::ARCH) else {
         return false;
     };
-    if crate::on_qemu() {
-        return false;
-    }
     let rules = calls.iter().map(|call| {
         let condition = call.first.map(|first| {
             let value = u64::from(first.cast_unsigned());
