@@ -117,8 +117,11 @@ const MET_BY_READS_AND_WRITES: bool = cfg!(unix);
 #[test]
 fn an_error_that_a_read_or_a_write_met_first_is_still_the_outcome() {
     type Operation = fn(&TcpStream) -> std::io::Result<usize>;
-    let operations: [(&str, Operation); 5] = [
+    let operations: [(&str, Operation); 6] = [
         ("read", |mut stream| stream.read(&mut [0])),
+        ("read in try_io", |stream| {
+            stream.try_io(Ready::READABLE, |mut stream| stream.read(&mut [0]))
+        }),
         ("peek", |stream| stream.peek(&mut [0])),
         ("read_bufs", |stream| {
             stream.read_bufs(&mut [std::io::IoSliceMut::new(&mut [0])])
