@@ -781,19 +781,26 @@ mod descriptors {
     }
 
     fn a_regular_file_is_refused_with_the_reason_or_always_ready(backend: Backend) {
-        let (poll, mut events) = setup(backend);
-        let file = File::open(std::env::current_exe().unwrap()).unwrap();
-        let result = poll.register(&file.as_fd(), Token(1), Ready::READABLE, PollOpt::LEVEL);
-        if backend == Backend::Epoll {
-            refused(
-                result,
-                ErrorKind::PermissionDenied,
-                RegistrationError::AlwaysReady,
-            );
-            expect_silence(&poll, &mut events);
-        } else {
-            result.unwrap();
-            expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+        let name = format!("readywire-{}-{backend}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = File::create_new(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        // The second size is more than 32 bits hold.
+        for size in [1, 5 << 30] {
+            file.set_len(size).unwrap();
+            let (poll, mut events) = setup(backend);
+            let result = poll.register(&file.as_fd(), Token(1), Ready::READABLE, PollOpt::LEVEL);
+            if backend == Backend::Epoll {
+                refused(
+                    result,
+                    ErrorKind::PermissionDenied,
+                    RegistrationError::AlwaysReady,
+                );
+                expect_silence(&poll, &mut events);
+            } else {
+                result.unwrap();
+                expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+            }
         }
     }
 
