@@ -10,6 +10,7 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::blocks::{Blocks, Numbers};
 use crate::key::{Index, Key, Meta, reported};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::terms;
 
 /// Cells in a block; a model checker has room for few.
 const BLOCK: u32 = if cfg!(loom) { 4 } else { 256 };
@@ -35,7 +36,7 @@ pub(crate) struct Cell {
     requests_seen: AtomicU32,
     /// The cell that was pushed before it, plus one.
     pub(crate) next: AtomicU32,
-    /// For lists of what is registered.
+    /// The registration's [`Meta`], with a count of its changes: see [`terms`].
     meta: AtomicU32,
 }
 
@@ -54,8 +55,10 @@ mod bits {
     pub(super) const WAKER: u64 = 1 << 20;
     /// Registered with another `Poll` than the one whose cell this is.
     pub(super) const MOVED: u64 = 1 << 21;
-    /// The lowest bit of the generation, which is odd while a registration stands.
+    /// The lowest bit of the generation, which is odd while there is a registration.
     pub(super) const GENERATION: u64 = 1 << 32;
+    /// All that a registration sets.
+    pub(super) const ARMED: u64 = MASK | EDGE | ONESHOT | WAKER;
 }
 
 /// What is to be done after a change.
@@ -139,34 +142,41 @@ impl Cell {
         self.word.fetch_or(WOKEN, Ordering::AcqRel) & bits::QUEUED == 0
     }
 
-    /// Lets a registration stand, in place of the one that did; the caller sees to it that nobody else
+    /// Begins a registration, in place of the one there is. The caller makes sure that nobody else
     /// changes the registration.
     pub(crate) fn register(&self, token: Token, interest: Ready, opts: PollOpt) -> Next {
+        self.end();
+        self.reregister(token, interest, opts)
+    }
+
+    /// Changes the registration; its key stays. The caller makes sure that nobody else does.
+    pub(crate) fn reregister(&self, token: Token, interest: Ready, opts: PollOpt) -> Next {
         let armed = u64::from(reported(interest).bits()) << 8
             | if opts.is_edge() { bits::EDGE } else { 0 }
             | if opts.is_oneshot() { bits::ONESHOT } else { 0 };
-        self.stand(token, interest, opts, armed)
+        self.arm(token, interest, opts, armed)
     }
 
     /// Makes the cell a waker's.
     fn register_waker(&self, token: Token) {
         let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
         let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
-        self.stand(token, interest, opts, armed);
+        self.arm(token, interest, opts, armed);
     }
 
-    fn stand(&self, token: Token, interest: Ready, opts: PollOpt, armed: u64) -> Next {
-        self.end();
+    /// Sets the terms and then arms the cell: what a poll takes out afterwards is within the terms.
+    fn arm(&self, token: Token, interest: Ready, opts: PollOpt, armed: u64) -> Next {
         let meta = Meta {
             interest,
             opts,
             owned: true,
         };
-        // Whoever sees these sees that the generation before has ended.
-        self.meta.store(meta.to_bits(), Ordering::Release);
-        self.token.store(token.0, Ordering::Release);
+        let bits = terms::next(self.meta.load(Ordering::Relaxed), meta);
+        let store = |bits, order| self.meta.store(bits, order);
+        terms::set(store, &self.token, bits, token);
         let (before, after) = self.update(|word| {
-            let word = word.wrapping_add(bits::GENERATION) | armed;
+            // Odd from here on, if it was not before.
+            let word = word & !bits::ARMED | armed | bits::GENERATION;
             if report(word) == 0 || word & bits::QUEUED != 0 {
                 word
             } else {
@@ -176,14 +186,17 @@ impl Cell {
         Next::after(before, after)
     }
 
-    /// Ends the registration, if one stands.
+    /// Ends the registration, if there is one.
     pub(crate) fn end(&self) {
-        const ENDS: u64 = bits::MASK | bits::EDGE | bits::ONESHOT | bits::WAKER;
-
         self.update(|word| {
             let to_even = word & bits::GENERATION;
-            (word & !ENDS).wrapping_add(to_even)
+            (word & !bits::ARMED).wrapping_add(to_even)
         });
+    }
+
+    #[inline]
+    fn terms(&self) -> Option<(Token, u32)> {
+        terms::get(|order| self.meta.load(order), &self.token)
     }
 
     /// Says that the source is registered with another `Poll`; returns its readiness.
@@ -220,10 +233,7 @@ impl Cell {
         };
         // Nothing is reported of a cell whose registration has ended: its mask is empty.
         let readiness = Ready::from_bits_truncate(report(word));
-        let key = Key {
-            generation: generation(word),
-            index,
-        };
+        let key = Key::new(generation(word), index);
         Taken {
             event: (!readiness.is_empty()).then_some((key, readiness)),
             wakes,
@@ -242,21 +252,23 @@ impl Cell {
         usize::try_from(since).unwrap_or(0)
     }
 
-    /// Returns the token, if the registration of that generation still stands.
+    /// Returns the token and the readiness that may be reported, if the registration is still that of
+    /// the generation `expected`.
     #[inline]
-    fn resolve(&self, expected: u32) -> Option<Token> {
-        // As with the slots of the table: a later token comes with a later generation.
-        let token = self.token.load(Ordering::Acquire);
-        let stands = generation(self.word.load(Ordering::Relaxed)) == expected;
-        stands.then_some(Token(token))
+    fn resolve(&self, expected: u32) -> Option<(Token, Ready)> {
+        let (token, meta) = self.terms()?;
+        // A later registration's terms are set after this generation has ended, which is seen here.
+        let is_same = generation(self.word.load(Ordering::Relaxed)) == expected;
+        is_same.then(|| (token, Meta::reported_bits(meta)))
     }
 
-    /// The registration that stands, if one does.
+    /// The registration there is, if there is one.
     fn registered(&self) -> Option<(Token, Meta)> {
-        let generation = generation(self.word.load(Ordering::Acquire));
-        let meta = Meta::from_bits(self.meta.load(Ordering::Acquire));
-        let token = self.resolve(generation)?;
-        (generation % 2 == 1).then_some((token, meta))
+        let before = generation(self.word.load(Ordering::Acquire));
+        let (token, meta) = self.terms()?;
+        let same = generation(self.word.load(Ordering::Relaxed)) == before;
+        let is_whole = before % 2 == 1 && !Meta::reported_bits(meta).is_empty();
+        (same && is_whole).then(|| (token, Meta::from_bits(meta)))
     }
 }
 
@@ -343,7 +355,7 @@ impl Cells {
 
     /// Finds what a generation of a cell stands for.
     #[inline]
-    pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<Token> {
+    pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<(Token, Ready)> {
         self.get(number)?.resolve(generation)
     }
 
@@ -414,7 +426,8 @@ mod model {
             let tokens: Vec<_> = [first, second.flatten()]
                 .into_iter()
                 .flatten()
-                .filter_map(|(key, _)| new.cell().resolve(key.generation))
+                .filter_map(|(key, _)| new.cell().resolve(key.generation()))
+                .map(|(token, _)| token)
                 .collect();
             assert_eq!(tokens, [Token(2)], "the new waker's wake");
         });

@@ -48,7 +48,8 @@ pub trait Evented {
     fn register(&self, poll: &Poll, token: Token, interest: Ready, opts: PollOpt)
     -> io::Result<()>;
 
-    /// Replaces token, interest and options of the source's registration with `poll`.
+    /// Replaces token, interest and options of the source's registration with `poll`; its event in a
+    /// batch survives, see [`Poll::reregister`].
     ///
     /// # Errors
     /// `NotFound` if the source is not registered with `poll`; `InvalidInput` if the options

@@ -14,9 +14,10 @@ use crate::sys::{RawEvent, Scratch};
 
 /// A batch of events, filled by [`Poll::poll`](crate::Poll::poll) and reused from poll to poll.
 ///
-/// Each event is checked as it is read: if its registration has ended in the meantime, because
-/// the handler of an earlier event dropped, deregistered or reregistered the source, it is left
-/// out. So [`len`](Events::len) is an upper bound on what the iterator yields.
+/// Each event is checked as it is read. It is left out if the handler of an earlier event dropped or
+/// deregistered the source, or reregistered it with an interest in none of the event's kinds. So
+/// [`len`](Events::len) is an upper bound on what the iterator yields. After a `reregister` the event
+/// has the new token, and of its kinds those within the new interest.
 ///
 /// ```
 /// use selector::{Events, Poll};
@@ -90,8 +91,7 @@ impl Events {
         self.raw.is_empty()
     }
 
-    /// Returns the event at `index`, unless its registration has ended since the poll, or there is
-    /// none at `index`.
+    /// Returns the event at `index`; `None` if it is left out, or if there is none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
         let raw = self.raw.get(index)?;
         self.filler.as_ref()?.shared.hand_out(raw)
@@ -152,31 +152,25 @@ impl Events {
     ///
     /// Nearly always the first event is one, and what else there is in the batch is looked up once,
     /// when it is handed out. `woken` tells that the backend's own wake may be among the events.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, shared: &Shared, woken: bool) {
         if let Some(first) = self.raw.first() {
-            if woken || !shared.table.is_live(first.key()) {
+            if woken || shared.table.resolve(first.key()).is_none() {
                 self.weed(shared);
             }
         }
     }
 
-    /// Leaves out all that belongs to no registration.
+    /// Leaves out all that is not to be handed out.
     #[cold]
     fn weed(&mut self, shared: &Shared) {
-        self.raw.retain(|raw| {
-            let live = shared.table.is_live(raw.key());
-            if !live {
-                shared.count_stale(raw.key());
-            }
-            live
-        });
+        self.raw.retain(|raw| shared.hand_out(raw).is_some());
         self.emptied = self.raw.is_empty();
     }
 }
 
 impl Shared {
-    /// Returns an event if its registration still stands, and counts one that does not.
+    /// Returns an event unless it is stale, and counts one that is.
     #[inline]
     fn hand_out(&self, raw: &RawEvent) -> Option<Event> {
         let event = self.event(raw);
@@ -186,11 +180,12 @@ impl Shared {
         event
     }
 
-    /// Returns an event if its registration still stands.
-    #[inline]
+    /// Returns an event, unless its registration has ended or has another interest by now.
+    #[inline(always)]
     fn event(&self, raw: &RawEvent) -> Option<Event> {
         let (token, reported) = self.table.resolve(raw.key())?;
-        Some(Event::new(raw.readiness() & reported, token))
+        let readiness = raw.readiness() & reported;
+        (!readiness.is_empty()).then(|| Event::new(readiness, token))
     }
 
     #[cold]

@@ -1,32 +1,51 @@
 //! What names a registration, and what is known of it beside its token: plain values.
 
+use std::fmt;
+
 use token_ready::{PollOpt, Ready};
 
 /// A registration, as the system and the batch of events name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub(crate) generation: u32,
-    pub(crate) index: Index,
-}
+///
+/// The upper half is the generation, the lower half the index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(u64);
 
 impl Key {
     /// What marks the kernel's own wake handle; no slot has this index.
-    pub(crate) const WAKE: Key = Key {
-        generation: 0,
-        index: Index(u32::MAX),
-    };
+    pub(crate) const WAKE: Key = Key(u32::MAX as u64);
+
+    #[inline]
+    pub(crate) fn new(generation: u32, index: Index) -> Key {
+        Key(u64::from(generation) << 32 | u64::from(index.0))
+    }
 
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Key {
-        Key {
-            generation: (bits >> 32) as u32,
-            index: Index(bits as u32),
-        }
+        Key(bits)
     }
 
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index.0)
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> Index {
+        Index(self.0 as u32)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key")
+            .field(&self.generation())
+            .field(&self.index())
+            .finish()
     }
 }
 
@@ -89,22 +108,25 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    const OWNED: u32 = 1 << 24;
+    const OWNED: u32 = 1 << 19;
 
+    /// Packs it into the lowest 20 bits.
     #[inline]
     pub(crate) fn to_bits(self) -> u32 {
+        const { assert!(Ready::all().bits() < 1 << 7 && PollOpt::all().bits() < 1 << 4) };
+        let (interest, opts) = (self.interest & Ready::all(), self.opts & PollOpt::all());
         let owned = if self.owned { Meta::OWNED } else { 0 };
-        u32::from(self.interest.bits())
-            | u32::from(self.opts.bits()) << 8
-            | u32::from(reported(self.interest).bits()) << 16
+        u32::from(reported(interest).bits())
+            | u32::from(interest.bits()) << 8
+            | u32::from(opts.bits()) << 15
             | owned
     }
 
     #[inline]
     pub(crate) fn from_bits(bits: u32) -> Meta {
         Meta {
-            interest: Ready::from_bits_truncate(bits as u8),
-            opts: PollOpt::from_bits_truncate((bits >> 8) as u8),
+            interest: Ready::from_bits_truncate((bits >> 8) as u8),
+            opts: PollOpt::from_bits_truncate((bits >> 15) as u8),
             owned: bits & Meta::OWNED != 0,
         }
     }
@@ -112,7 +134,7 @@ impl Meta {
     /// What may be reported, of the bits as they are.
     #[inline]
     pub(crate) fn reported_bits(bits: u32) -> Ready {
-        Ready::from_bits_retain((bits >> 16) as u8)
+        Ready::from_bits_retain(bits as u8)
     }
 }
 

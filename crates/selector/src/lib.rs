@@ -16,6 +16,7 @@ mod stats;
 mod sync;
 mod sys;
 mod table;
+mod terms;
 mod user;
 
 pub use crate::backend::Backend;

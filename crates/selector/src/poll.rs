@@ -50,7 +50,8 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// A source has at most one event in a batch, with all it is ready for. Nothing outside the
 /// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
 /// dropped, no event of that registration is handed out any more: not from a batch that was polled
-/// before, not to another source that got the same descriptor number. A batch may outlive its `Poll`;
+/// before, not to another source that got the same descriptor number. `reregister` does not end a
+/// registration: its event in a batch survives, with the new token and within the new interest. A batch may outlive its `Poll`;
 /// it then no longer learns which of its sources are dropped.
 ///
 /// # Threads
@@ -253,8 +254,10 @@ impl Poll {
 
     /// Replaces token, interest and options of a registration.
     ///
-    /// What the source is ready for at this moment is reported anew, edge or not; a oneshot is
-    /// armed again. Events of the registration as it was are dropped.
+    /// What the source is ready for at this moment is reported again, edge or not; a oneshot is
+    /// armed again. An event that a batch already holds stays there: it is handed out under the new
+    /// token, without the kinds that the new interest leaves out. So the next poll may report the same
+    /// readiness once more, also after a oneshot.
     ///
     /// # Errors
     /// `NotFound` if the source is not registered with this `Poll`; `InvalidInput` if `opts`
@@ -438,10 +441,7 @@ impl Inner {
         // whose number is used anew: the system knows which. Nothing is to be handed out before
         // that is settled, so that it is asked under a key from a far generation.
         let next = entry.next_key();
-        let unsettled = Key {
-            generation: next.generation ^ 1 << 31,
-            ..next
-        };
+        let unsettled = Key::new(next.generation() ^ 1 << 31, next.index());
         let (interest, opts) = (meta.interest, self.driven(meta.opts, meta.owned));
         match self
             .selector
@@ -463,90 +463,69 @@ impl Inner {
         Ok(key)
     }
 
-    /// Replaces the registration that `expected` was given for, `None` meaning whichever stands there
-    /// for a source that nobody owns here; `expected` is then the key of the one that stands, also
-    /// after an error.
+    /// Changes the registration of the key `expected`, or with `None` the one there is of a source that
+    /// nobody owns here. Its key stays, so that its events in a batch survive.
     #[inline(always)]
     pub(crate) fn reregister(
         &self,
         source: RawSource,
         index: Index,
-        expected: &mut Option<Key>,
+        expected: Option<Key>,
         token: Token,
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
         self.check(interest, opts)?;
         let entry = self.shared.table.lock(index);
-        let (_, old_token, old) = standing(&entry, *expected)?;
+        let (key, old_token, old) = standing(&entry, expected)?;
         let new = Meta {
             interest,
             opts,
             owned: old.owned,
         };
-        match self.replace(&entry, source, token, new, expected) {
+        // Before the source is watched in another way: events of the new interest are not masked by
+        // the old one.
+        entry.change(key, token, new);
+        match self.watch(source, key, new) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.keep(error, entry, source, old_token, old, expected)),
+            Err(error) => Err(self.keep(error, entry, source, key, old_token, old)),
         }
     }
 
-    /// Sees to it that the registration that could not be replaced stands on, unless the source is
-    /// gone; returns the error for the caller.
+    /// Restores a registration that could not be changed, or ends it if the source is gone; returns
+    /// the error for the caller.
     #[cold]
     fn keep(
         &self,
         error: io::Error,
         entry: Entry<'_>,
         source: RawSource,
+        key: Key,
         token: Token,
         meta: Meta,
-        key: &mut Option<Key>,
     ) -> io::Error {
-        // What came in meanwhile was dropped, so that the old registration is made anew, too.
-        let stands = error.kind() != io::ErrorKind::NotFound
-            && self.restore(&entry, source, token, meta, key);
-        if !stands {
+        entry.change(key, token, meta);
+        // What came in meanwhile was masked by the new interest, so that the source is looked at again.
+        let restored = error.kind() != io::ErrorKind::NotFound
+            && (self.watch(source, key, meta).is_ok() || {
+                // The driver had to end the watch before it could fail.
+                let opts = self.driven(meta.opts, meta.owned);
+                let added = self
+                    .selector
+                    .register(source, key, meta.interest, opts, true, None);
+                added.is_ok()
+            });
+        if !restored {
             self.end(entry);
         }
         not_found(error)
     }
 
-    /// Puts a registration in place of the one that stands.
+    /// Watches a registered source as `meta` says, and looks at it again.
     #[inline(always)]
-    fn replace(
-        &self,
-        entry: &Entry<'_>,
-        source: RawSource,
-        token: Token,
-        meta: Meta,
-        key: &mut Option<Key>,
-    ) -> io::Result<()> {
-        let new = entry.publish(token, meta);
-        *key = Some(new);
+    fn watch(&self, source: RawSource, key: Key, meta: Meta) -> io::Result<()> {
         let opts = self.driven(meta.opts, meta.owned);
-        self.selector.reregister(source, new, meta.interest, opts)
-    }
-
-    /// Makes a registration anew that could not be replaced; tells whether it stands.
-    fn restore(
-        &self,
-        entry: &Entry<'_>,
-        source: RawSource,
-        token: Token,
-        meta: Meta,
-        key: &mut Option<Key>,
-    ) -> bool {
-        let Err(_gone) = self.replace(entry, source, token, meta, key) else {
-            return true;
-        };
-        // The driver had to take the watch away before it could fail.
-        let opts = self.driven(meta.opts, meta.owned);
-        key.is_some_and(|key| {
-            let added = self
-                .selector
-                .register(source, key, meta.interest, opts, true, None);
-            added.is_ok()
-        })
+        self.selector.reregister(source, key, meta.interest, opts)
     }
 
     /// Ends the registration that `expected` was given for, as with
@@ -570,10 +549,10 @@ impl Inner {
     pub(crate) fn abandon(&self, source: RawSource, key: Key, shared: bool) {
         if shared {
             // Nobody is left to hear of an error, and the source is closed next in any case.
-            let _closed_already = self.deregister(source, key.index, Some(key)).is_err();
+            let _closed_already = self.deregister(source, key.index(), Some(key)).is_err();
             return;
         }
-        let entry = self.shared.table.lock(key.index);
+        let entry = self.shared.table.lock(key.index());
         if entry.current().is_some_and(|(current, ..)| current == key) {
             self.selector.forget(source, key);
             self.end(entry);

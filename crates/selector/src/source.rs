@@ -393,20 +393,8 @@ impl Place {
         opts: PollOpt,
     ) -> io::Result<()> {
         let mut standing = self.lock();
-        let at = Standing::with(standing.as_mut(), poll)?;
-        let Registered {
-            source,
-            key: before,
-        } = at.source;
-        let registrations = self.notify(poll);
-        let mut key = Some(before);
-        let index = before.index;
-        let changed = poll.reregister(source, index, &mut key, token, interest, opts);
-        at.source.key = key.unwrap_or(before);
-        if let Some(mut registrations) = registrations {
-            registrations.replace(source, Some((Weak::clone(&at.poll), at.source)));
-        }
-        changed
+        let Registered { source, key } = Standing::with(standing.as_mut(), poll)?.source;
+        poll.reregister(source, key.index(), Some(key), token, interest, opts)
     }
 
     #[inline(always)]
@@ -418,7 +406,7 @@ impl Place {
         if let Some(mut registrations) = self.notify(poll) {
             registrations.replace(source, None);
         }
-        poll.deregister(source, key.index, Some(key))
+        poll.deregister(source, key.index(), Some(key))
     }
 
     #[inline]

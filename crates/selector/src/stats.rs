@@ -25,7 +25,7 @@ pub struct Stats {
     pub polls: usize,
     /// Events that those calls returned; those that were dropped afterwards are among them.
     pub events: usize,
-    /// Events that were dropped because their registration had ended.
+    /// Events that were dropped because their registration had ended, or had another interest by then.
     pub stale: usize,
     /// Wakes that cost a system call.
     pub wakes_sent: usize,

@@ -1,28 +1,59 @@
 //! The registration table: which registration an event from the system belongs to.
 //!
 //! The system keeps 64 bits with each source: a [`Key`], a slot's index together with the
-//! generation the slot had. A slot's generation moves on with every registration, reregistration
-//! and deregistration, so that a key out of the past is told from today's by one comparison and no
-//! token value needs to be reserved. Reading takes no lock; changes to a slot are made under the
-//! lock of its shard. The table knows nothing of systems calls.
+//! generation of the slot. A registration has one generation from `register` to `deregister`: a key of
+//! an earlier registration differs from the present one, and no token value needs to be reserved.
+//! Reading takes no lock; changes to a slot are made under the lock of its shard. No system calls
+//! live here.
+//!
+//! A generation comes again after 2^31 registrations of one descriptor. A batch that was held unread
+//! all that time, several minutes of nothing else, could then yield an event of the first registration
+//! as one of the last: with the token and within the interest of the last, as a spurious event has them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, MutexGuard};
 
 use token_ready::{Ready, Token};
 
 use crate::blocks::{Blocks, Numbers};
 use crate::cells::Cells;
 use crate::key::{Index, Key, Meta};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::terms;
 
-/// A slot: 16 bytes a registration on a 64-bit system.
+/// A slot: 16 bytes a registration.
 #[derive(Default)]
 struct Slot {
-    /// Odd while a registration stands.
-    generation: AtomicU32,
-    meta: AtomicU32,
+    /// The upper half is the generation, which is odd while there is a registration. The lower half is
+    /// the registration's [`Meta`] and the count of changes, see [`terms`].
+    word: AtomicU64,
     token: AtomicUsize,
+}
+
+impl Slot {
+    #[inline]
+    fn get(&self) -> Option<(Token, u64)> {
+        terms::get(|order| self.word.load(order), &self.token)
+    }
+
+    /// Finds what a key of this slot stands for.
+    #[inline]
+    fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
+        let (token, word) = self.get()?;
+        let is_same = word ^ key.to_bits() <= u64::from(u32::MAX);
+        is_same.then(|| (token, Meta::reported_bits(word as u32)))
+    }
+
+    /// The registration there is, if there is one and it is not being changed.
+    fn current(&self) -> Option<(u32, Token, Meta)> {
+        let (token, word) = self.get()?;
+        let (generation, meta) = (generation(word), word as u32);
+        let is_whole = generation % 2 == 1 && !Meta::reported_bits(meta).is_empty();
+        is_whole.then(|| (generation, token, Meta::from_bits(meta)))
+    }
+}
+
+fn generation(word: u64) -> u32 {
+    (word >> 32) as u32
 }
 
 /// As many slots as a page of memory holds.
@@ -56,18 +87,15 @@ pub(crate) struct Table {
 
 impl Table {
     /// Finds what a key stands for: the token, and the readiness that may be reported; nothing if
-    /// the registration is not the one the key was made for.
+    /// the registration is not the one the key was made for, or is being changed. What a registration
+    /// is ready for is reported again after a change, so that no event is lost by that.
     #[inline]
     pub(crate) fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
         // Only the numbers of descriptors are that small.
-        match self.descriptors.near(key.index.0 / BLOCK) {
-            Some(block) => resolve(&block.get()?[(key.index.0 % BLOCK) as usize], key),
-            None => match key.index.cell() {
-                // What is to be reported of a cell was told apart as it was taken out of the queue.
-                Some(number) => {
-                    let token = self.cells.resolve(number, key.generation)?;
-                    Some((token, Ready::all()))
-                }
+        match self.descriptors.near(key.index().0 / BLOCK) {
+            Some(block) => block.get()?[(key.index().0 % BLOCK) as usize].resolve(key),
+            None => match key.index().cell() {
+                Some(number) => self.cells.resolve(number, key.generation()),
                 None => self.resolve_far(key),
             },
         }
@@ -76,13 +104,7 @@ impl Table {
     /// Does as [`resolve`](Table::resolve) for what is neither a near descriptor nor a cell.
     #[inline(never)]
     fn resolve_far(&self, key: Key) -> Option<(Token, Ready)> {
-        resolve(self.slot(key.index)?, key)
-    }
-
-    /// Tells whether the registration that a key was made for still stands.
-    #[inline]
-    pub(crate) fn is_live(&self, key: Key) -> bool {
-        self.resolve(key).is_some()
+        self.slot(key.index())?.resolve(key)
     }
 
     /// Tells whether there is room for `index` already.
@@ -149,12 +171,8 @@ impl Table {
         let descriptors = slots(self.descriptors.iter()).map(|(at, slot)| (Ok(at), slot));
         let given = slots(self.given.iter()).map(|(at, slot)| (Err(at), slot));
         let slots = descriptors.chain(given).filter_map(|(source, slot)| {
-            let generation = slot.generation.load(Ordering::Acquire);
-            let meta = Meta::from_bits(slot.meta.load(Ordering::Relaxed));
-            let token = Token(slot.token.load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            let same = slot.generation.load(Ordering::Relaxed) == generation;
-            (same && generation % 2 == 1).then_some(Registered {
+            let (_, token, meta) = slot.current()?;
+            Some(Registered {
                 source,
                 token,
                 meta,
@@ -167,19 +185,6 @@ impl Table {
         });
         slots.chain(cells)
     }
-}
-
-/// Finds what a key stands for in its slot.
-#[inline]
-fn resolve(slot: &Slot, key: Key) -> Option<(Token, Ready)> {
-    let token = slot.token.load(Ordering::Acquire);
-    let meta = slot.meta.load(Ordering::Acquire);
-    // Whoever has the key has seen its generation published, with this token or a later one.
-    // A later one is written behind a change of the generation, which would be seen here.
-    if slot.generation.load(Ordering::Relaxed) != key.generation {
-        return None;
-    }
-    Some((Token(token), Meta::reported_bits(meta)))
 }
 
 /// One line of the list of registrations.
@@ -212,62 +217,60 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The registration that stands here, if one does.
+    /// The registration there is, if there is one.
     #[inline]
     pub(crate) fn current(&self) -> Option<(Key, Token, Meta)> {
-        let generation = self.slot.generation.load(Ordering::Relaxed);
-        (generation % 2 == 1).then(|| {
-            (
-                self.key(generation),
-                Token(self.slot.token.load(Ordering::Relaxed)),
-                Meta::from_bits(self.slot.meta.load(Ordering::Relaxed)),
-            )
-        })
+        let (generation, token, meta) = self.slot.current()?;
+        Some((self.key(generation), token, meta))
     }
 
     /// Returns the key that the next [`publish`](Entry::publish) will give.
     #[inline]
     pub(crate) fn next_key(&self) -> Key {
-        let generation = self.slot.generation.load(Ordering::Relaxed);
-        self.key((generation | 1).wrapping_add(if generation % 2 == 1 { 2 } else { 0 }))
+        let before = generation(self.word());
+        self.key((before | 1).wrapping_add(if before % 2 == 1 { 2 } else { 0 }))
     }
 
-    /// Lets a new registration stand here, in place of the one that did.
+    /// Begins a new registration, in place of the one there is.
     #[inline]
     pub(crate) fn publish(&self, token: Token, meta: Meta) -> Key {
         let key = self.next_key();
-        self.write(key.generation, token, meta);
+        self.set(key, token, meta);
         key
     }
 
-    /// Ends the registration that stands here.
+    /// Changes the registration of the key, which is the one there is. The key stays.
+    #[inline]
+    pub(crate) fn change(&self, key: Key, token: Token, meta: Meta) {
+        self.set(key, token, meta);
+    }
+
+    /// Ends the registration there is.
     #[inline]
     pub(crate) fn retire(&self) {
-        let generation = self.slot.generation.load(Ordering::Relaxed);
-        if generation % 2 == 1 {
-            let next = generation.wrapping_add(1);
-            self.slot.generation.store(next, Ordering::Release);
+        let word = self.word();
+        if generation(word) % 2 == 1 {
+            let next = word.wrapping_add(1 << 32);
+            self.slot.word.store(next, Ordering::Release);
         }
     }
 
     #[inline]
-    fn write(&self, generation: u32, token: Token, meta: Meta) {
-        // An even generation first, so that no reader takes the new values for the old ones'.
-        let before = self.slot.generation.load(Ordering::Relaxed);
-        let between = (before | 1).wrapping_add(1);
-        self.slot.generation.store(between, Ordering::Relaxed);
-        fence(Ordering::Release);
-        self.slot.meta.store(meta.to_bits(), Ordering::Relaxed);
-        self.slot.token.store(token.0, Ordering::Relaxed);
-        self.slot.generation.store(generation, Ordering::Release);
+    fn set(&self, key: Key, token: Token, meta: Meta) {
+        let bits = terms::next(self.word() as u32, meta);
+        let words = bits.map(|bits| u64::from(key.generation()) << 32 | u64::from(bits));
+        let store = |word, order| self.slot.word.store(word, order);
+        terms::set(store, &self.slot.token, words, token);
+    }
+
+    #[inline]
+    fn word(&self) -> u64 {
+        self.slot.word.load(Ordering::Relaxed)
     }
 
     #[inline]
     fn key(&self, generation: u32) -> Key {
-        Key {
-            generation,
-            index: self.index,
-        }
+        Key::new(generation, self.index)
     }
 }
 
@@ -301,37 +304,54 @@ mod tests {
         }
         assert_eq!(table.list().count(), keys.len());
 
-        table.lock(keys[0].0.index).retire();
+        table.lock(keys[0].0.index()).retire();
         assert!(table.resolve(keys[0].0).is_none());
-        assert!(keys[1..].iter().all(|(key, _)| table.is_live(*key)));
+        let mut others = keys[1..].iter();
+        assert!(others.all(|(key, _)| table.resolve(*key).is_some()));
         assert_eq!(table.list().count(), keys.len() - 1);
     }
 
     #[test]
-    fn what_was_never_registered_has_no_slot() {
+    fn a_number_that_was_never_registered_has_no_slot() {
         let table = Table::default();
         for number in [0, 1 << 16, (1 << 30) - 1] {
             for index in [Index(number), Index(number | Index::GIVEN)] {
                 assert!(!table.has_slot(index), "{index:?}");
             }
         }
-        assert!(!table.is_live(Key::WAKE));
+        assert!(table.resolve(Key::WAKE).is_none());
     }
 
     #[test]
-    fn a_key_ends_with_its_generation() {
+    fn a_key_ends_with_its_registration() {
         let table = Table::default();
         let index = Index(7);
-        let first = table.lock(index).publish(Token(1), META);
-        let second = table.lock(index).publish(Token(2), META);
-        assert!(!table.is_live(first));
-        assert_eq!(
-            table.resolve(second).map(|(token, _)| token),
-            Some(Token(2))
-        );
+        let publish = |token| table.lock(index).publish(token, META);
+        let token = |key| table.resolve(key).map(|(token, _)| token);
+        let first = publish(Token(1));
+        let second = publish(Token(2));
+        assert_eq!([first, second].map(token), [None, Some(Token(2))]);
         table.lock(index).retire();
-        assert!(!table.is_live(second));
-        let third = table.lock(index).publish(Token(3), META);
-        assert!(!table.is_live(first) && !table.is_live(second) && table.is_live(third));
+        assert_eq!([first, second].map(token), [None, None]);
+        let third = publish(Token(3));
+        let found = [first, second, third].map(token);
+        assert_eq!(found, [None, None, Some(Token(3))]);
+    }
+
+    #[test]
+    fn a_key_outlives_every_change_of_its_terms() {
+        const INTERESTS: [Ready; 2] = [Ready::READABLE, Ready::WRITABLE];
+        let table = Table::default();
+        let index = Index(7);
+        let key = table.lock(index).publish(Token(0), META);
+        // More than the counter of changes holds.
+        for (at, interest) in (0..10_000).zip(INTERESTS.into_iter().cycle()) {
+            let meta = Meta { interest, ..META };
+            table.lock(index).change(key, Token(at), meta);
+            let found = table.resolve(key);
+            assert_eq!(found, Some((Token(at), reported(interest))));
+            let current = table.lock(index).current();
+            assert_eq!(current, Some((key, Token(at), meta)));
+        }
     }
 }

@@ -70,7 +70,17 @@ impl Home {
     }
 
     fn register(&self, token: Token, interest: Ready, opts: PollOpt) {
-        if self.cell().register(token, interest, opts).push {
+        let next = self.cell().register(token, interest, opts);
+        self.notify_if_ready(next);
+    }
+
+    fn reregister(&self, token: Token, interest: Ready, opts: PollOpt) {
+        let next = self.cell().reregister(token, interest, opts);
+        self.notify_if_ready(next);
+    }
+
+    fn notify_if_ready(&self, next: Next) {
+        if next.push {
             self.push(Inner::notify_of_registration);
         }
     }
@@ -210,7 +220,7 @@ impl User {
         let mut place = self.lock();
         Standing::with(place.standing.as_mut(), poll)?.source = (interest, opts);
         if let Some(home) = self.current(&place) {
-            home.register(token, interest, opts);
+            home.reregister(token, interest, opts);
         }
         Ok(())
     }

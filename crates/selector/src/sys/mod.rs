@@ -68,8 +68,8 @@ pub(crate) trait Driver: Sized {
         clone_of: Option<Key>,
     ) -> io::Result<()>;
 
-    /// Changes how a source is watched, and looks at it anew: what it is ready for at this moment
-    /// is reported, under the new key.
+    /// Changes how a source is watched, and looks at it again: what it is ready for at this moment
+    /// is reported, under `key`. That is mostly the key it has already.
     fn reregister(
         &self,
         source: RawSource,

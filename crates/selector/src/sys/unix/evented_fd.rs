@@ -85,7 +85,7 @@ impl Evented for EventedFd<'_> {
     ) -> io::Result<()> {
         let poll = &poll.inner;
         let index = poll.borrowed(*self.0)?;
-        poll.reregister(*self.0, index, &mut None, token, interest, opts)
+        poll.reregister(*self.0, index, None, token, interest, opts)
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {

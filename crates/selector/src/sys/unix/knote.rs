@@ -156,7 +156,7 @@ impl Watch {
     /// What kqueue keeps with each filter: the generation, which is odd, with the lowest bit used
     /// to tell whether the watch has to be looked at. It fits a pointer of 32 bits.
     pub(super) fn mark(&self) -> u32 {
-        self.key.generation & !1 | u32::from(self.is_tracked())
+        self.key.generation() & !1 | u32::from(self.is_tracked())
     }
 
     /// The changes that put this watch in place of an older one.
@@ -220,11 +220,7 @@ fn sparse(filter: Filter, how: How) -> bool {
 
 /// Reads what [`Watch::mark`] made: the key, and whether the watch has to be looked at.
 pub(super) fn read_mark(index: Index, mark: u32) -> (Key, bool) {
-    let key = Key {
-        generation: mark | 1,
-        index,
-    };
-    (key, mark & 1 != 0)
+    (Key::new(mark | 1, index), mark & 1 != 0)
 }
 
 /// Translates a filter's report. `eof` (`EV_EOF`) means that the filter's end is closed; `note`
@@ -325,10 +321,7 @@ mod tests {
     };
 
     fn key(generation: u32) -> Key {
-        Key {
-            generation,
-            index: Index::of_descriptor(5).unwrap(),
-        }
+        Key::new(generation, Index::of_descriptor(5).unwrap())
     }
 
     fn watch(interest: Ready, opts: PollOpt) -> Watch {
@@ -469,7 +462,7 @@ mod tests {
             for generation in [1, 7, u32::MAX] {
                 let key = key(generation);
                 let mark = Watch::new(key, interest, opts, EXCEPT).mark();
-                let read = read_mark(key.index, mark);
+                let read = read_mark(key.index(), mark);
                 assert_eq!(read, (key, tracked), "{interest:?} {opts:?}");
             }
         }
@@ -518,7 +511,7 @@ mod tests {
         assert_eq!(filters, [(Write, LEVEL), (Broken, ENDS)]);
         assert_eq!(watch.resolve(Read), Broken);
         assert_eq!(watch.resolve(Write), Write);
-        assert!(read_mark(watch.key.index, watch.mark()).1);
+        assert!(read_mark(watch.key.index(), watch.mark()).1);
 
         // Reported at every poll, although the filter has CLEAR.
         let gone = Ready::WRITABLE | Ready::WRITE_CLOSED | Ready::HUP | Ready::ERROR;
@@ -528,7 +521,7 @@ mod tests {
 
         // Without a reader from the start the kernel refuses `Write`.
         assert_eq!(watch.break_off(), [Delete(Broken), Add(Broken, LEVEL)]);
-        assert!(read_mark(watch.key.index, watch.mark()).1);
+        assert!(read_mark(watch.key.index(), watch.mark()).1);
         let report = watch.report(Broken, gone, false);
         assert_eq!(report, (gone, Then::Nothing));
     }

@@ -51,8 +51,8 @@ struct Watch {
     file: File,
     key: Key,
     trigger: Trigger,
-    /// How often it was said to be drained.
-    drained: u32,
+    /// How often it was drained or reregistered: what was seen before that may be out of date.
+    changes: u32,
 }
 
 cfg_if::cfg_if! {
@@ -104,7 +104,7 @@ fn check_watchable(fd: RawFd) -> io::Result<()> {
 pub(super) struct Copied {
     /// The last one is the handle that wakes.
     pollfds: Vec<libc::pollfd>,
-    /// Whose they are, and how often those had been said to be drained.
+    /// Whose they are, and how often those had changed.
     watches: Vec<(Key, u32)>,
 }
 
@@ -122,7 +122,7 @@ impl Watch {
             file,
             key,
             trigger: Trigger::new(interest, opts),
-            drained: 0,
+            changes: 0,
         }
     }
 
@@ -145,7 +145,7 @@ impl Watch {
 
     /// Re-arms `direction`; returns whether that changed anything.
     fn rearm(&mut self, direction: Ready, drained: Drained) -> bool {
-        self.drained = self.drained.wrapping_add(1);
+        self.changes = self.changes.wrapping_add(1);
         self.trigger.rearm(direction, drained)
     }
 
@@ -214,7 +214,7 @@ impl List {
         scratch.watches.clear();
         scratch
             .watches
-            .extend(self.watches.iter().map(|watch| (watch.key, watch.drained)));
+            .extend(self.watches.iter().map(|watch| (watch.key, watch.changes)));
     }
 
     /// Turns what the system reported on a copy into events.
@@ -234,18 +234,20 @@ impl List {
                 self.first = at;
                 return;
             }
-            let (key, drained) = scratch.watches[at];
+            let (key, changes) = scratch.watches[at];
             if pollfd.revents & libc::POLLNVAL != 0 {
-                // Closed without being deregistered, as only a borrowed descriptor can be.
-                if self.update(pollfd.fd, key, |_| ()).is_some() {
+                // Closed without being deregistered, as only a borrowed descriptor can be. If it was
+                // reregistered since, another descriptor of the file has the number.
+                let unchanged = |watch: &mut Watch| watch.changes == changes;
+                if self.update(pollfd.fd, key, unchanged) == Some(true) {
                     self.remove(pollfd.fd);
                 }
                 continue;
             }
             let ready = self.update(pollfd.fd, key, |watch| {
-                // What was reported may have been drained since: an edge or a oneshot would be spent
-                // on it, and what comes next be lost.
-                let stale = watch.drained != drained;
+                // The source may have been drained since, or be watched for something else: an edge or
+                // a oneshot would be spent on an old report, and the next one be lost.
+                let stale = watch.changes != changes;
                 watch.report(if stale { watch.look() } else { pollfd.revents })
             });
             if let Some(ready) = ready.filter(|ready| !ready.is_empty()) {
@@ -359,12 +361,14 @@ impl Driver for PollDriver {
     fn reregister(&self, fd: RawFd, key: Key, interest: Ready, opts: PollOpt) -> io::Result<()> {
         let file = file(fd)?;
         let mut list = self.list();
-        if list.get(fd).is_none_or(|watch| watch.file != file) {
+        let Some(old) = list.get(fd).filter(|watch| watch.file == file) else {
             list.remove(fd);
             self.removed(list)?;
             return Err(io::ErrorKind::NotFound.into());
-        }
-        list.insert(Watch::new(fd, file, key, interest, opts));
+        };
+        let changes = old.changes.wrapping_add(1);
+        let new = Watch::new(fd, file, key, interest, opts);
+        list.insert(Watch { changes, ..new });
         self.changed(list)
     }
 
@@ -646,6 +650,32 @@ mod tests {
         (&peer).write_all(b"y").unwrap();
         assert_eq!(harvest(&mut list, &copied), [Ready::READABLE]);
         assert_eq!(harvest(&mut list, &copied), []);
+    }
+
+    #[test]
+    fn a_report_from_before_a_reregister_neither_removes_the_watch_nor_spends_its_oneshot() {
+        let (source, peer) = testkit::unix_pair();
+        let (fd, key) = (source.as_raw_fd(), Key::from_bits(1));
+        let watch = || Watch::new(fd, (0, 0), key, Ready::READABLE, PollOpt::ONESHOT);
+        for old in [libc::POLLNVAL, libc::POLLIN] {
+            let mut list = List::default();
+            list.insert(watch());
+            let mut copied = Copied::default();
+            list.copy_to(&mut copied, source.as_fd());
+            copied.pollfds[0].revents = old;
+            let changes = 1;
+            list.insert(Watch { changes, ..watch() });
+            let mut events = Vec::new();
+            list.harvest(&copied, &mut events, 8);
+            assert!(events.is_empty());
+
+            (&peer).write_all(b"x").unwrap();
+            list.copy_to(&mut copied, source.as_fd());
+            poll(&mut copied.pollfds, None).unwrap();
+            list.harvest(&copied, &mut events, 8);
+            assert_eq!(events.len(), 1);
+            testkit::drain(&source);
+        }
     }
 
     #[test]

@@ -74,11 +74,11 @@ struct Registry {
 
 impl Registry {
     fn get(&self, key: Key) -> Option<&Arc<Socket>> {
-        self.registrations.get(key.index.number())?.as_ref()
+        self.registrations.get(key.index().number())?.as_ref()
     }
 
     fn insert(&mut self, key: Key, handle: usize, socket: Arc<Socket>) {
-        let number = key.index.number();
+        let number = key.index().number();
         if self.registrations.len() <= number {
             self.registrations.resize(number + 1, None);
         }
@@ -88,7 +88,7 @@ impl Registry {
     }
 
     fn remove(&mut self, key: Key) -> Option<Arc<Socket>> {
-        let registration = self.registrations.get_mut(key.index.number())?;
+        let registration = self.registrations.get_mut(key.index().number())?;
         let socket = registration.take()?;
         self.count -= 1;
         Some(socket)

@@ -154,7 +154,7 @@ impl Endpoint {
         let watch = self
             .watches
             .iter_mut()
-            .find(|watch| watch.key.index == key.index)?;
+            .find(|watch| watch.key.index() == key.index())?;
         let before = (watch.key, watch.trigger);
         (watch.key, watch.trigger) = (key, Trigger::new(interest, opts));
         let renewed = self.renew(afd, None);
@@ -168,7 +168,7 @@ impl Endpoint {
 
     /// Ends a registration, and returns the handle that it was made for.
     pub(super) fn deregister(&mut self, afd: &mut impl Afd, key: Key) -> Option<usize> {
-        let is_meant = |watch: &Watch| watch.key.index == key.index;
+        let is_meant = |watch: &Watch| watch.key.index() == key.index();
         let at = self.watches.iter().position(is_meant)?;
         let ended = self.watches.swap_remove(at).socket;
         // The handle may be closed next: a clone's poll goes on with the handle of the clone.
@@ -429,10 +429,7 @@ mod tests {
 
     /// The key of a registration: its socket's number is the slot.
     fn key(socket: usize, generation: u32) -> Key {
-        Key {
-            generation,
-            index: Index(Index::GIVEN | socket as u32),
-        }
+        Key::new(generation, Index(Index::GIVEN | socket as u32))
     }
 
     impl Fixture {
@@ -499,7 +496,7 @@ mod tests {
                     break;
                 }
             }
-            let slot = |key: Key| (key.index.0 & !Index::GIVEN) as usize;
+            let slot = |key: Key| (key.index().0 & !Index::GIVEN) as usize;
             let events = events.into_iter().map(|(key, ready)| (slot(key), ready));
             events.collect()
         }

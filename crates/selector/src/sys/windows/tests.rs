@@ -98,10 +98,7 @@ impl Fixture {
         let table = Table::default();
         let sockets = (0..count).map(|_| {
             let (one, other) = tcp_pair();
-            let key = Key {
-                generation: 1,
-                index: table.give(),
-            };
+            let key = Key::new(1, table.give());
             let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
             driver
                 .register(one.as_raw_socket(), key, interest, opts, true, None)
@@ -184,10 +181,7 @@ fn packets_of_cancelled_polls_are_bounded_though_no_thread_polls() {
     let driver = &fixture.driver;
     for round in 0..1000 {
         let (source, peer) = tcp_pair();
-        let key = Key {
-            index: crate::key::Index(key.index.0 + 2),
-            ..key
-        };
+        let key = Key::new(1, crate::key::Index(key.index().0 + 2));
         let raw = source.as_raw_socket();
         driver
             .register(raw, key, interest, opts, true, None)
@@ -214,10 +208,7 @@ fn packets_of_cancelled_polls_are_bounded_though_no_thread_polls() {
 fn a_socket_that_is_registered_twice_is_refused() {
     let fixture = Fixture::new(1);
     let (socket, _, key) = fixture.socket(0);
-    let other = Key {
-        index: crate::key::Index(key.index.0 + 1),
-        ..key
-    };
+    let other = Key::new(1, crate::key::Index(key.index().0 + 1));
     let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
     let raw = socket.as_raw_socket();
     let error = fixture

@@ -8,8 +8,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use selector::{
-    Backend, Event, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness, Token,
-    Waker,
+    Backend, Event, Evented, Events, IoSource, Poll, PollOpt, Ready, Registration, SetReadiness,
+    Token, Waker,
 };
 use testkit::{Sentinel, collect, expect_events, expect_silence, spawn, tcp_pair, until_readable};
 
@@ -17,7 +17,9 @@ use crate::setup;
 
 testkit::on_each_backend! {
     what_an_earlier_handler_ends_is_left_out_of_the_batch,
-    what_an_earlier_handler_reregisters_comes_under_its_new_token_only,
+    a_pending_event_survives_reregister_with_the_new_token_and_interest,
+    an_event_outside_the_new_interest_is_left_out_of_the_batch,
+    a_source_that_is_reregistered_at_every_event_of_another_is_served,
     user_space_sources_leave_the_batch_as_well,
     a_dropped_waker_leaves_the_batch_and_the_queue,
     a_batch_can_be_read_after_everything_is_gone,
@@ -84,29 +86,103 @@ fn what_an_earlier_handler_ends_is_left_out_of_the_batch(backend: Backend) {
     }
 }
 
-fn what_an_earlier_handler_reregisters_comes_under_its_new_token_only(backend: Backend) {
+/// A source of user space that is ready for reading and for writing.
+fn set_ready() -> (Registration, SetReadiness) {
+    let (registration, set) = Registration::new();
+    set.set_readiness(Ready::READABLE | Ready::WRITABLE)
+        .unwrap();
+    (registration, set)
+}
+
+/// A socket that is ready for reading and for writing.
+fn socket_ready() -> Pair {
+    let (stream, mut peer) = tcp_pair();
+    peer.write_all(b"x").unwrap();
+    until_readable(&stream);
+    (IoSource::new(stream), peer)
+}
+
+fn a_pending_event_survives_reregister_with_the_new_token_and_interest(backend: Backend) {
     for opts in TRIGGERS {
         let (poll, mut events) = setup(backend);
-        let pairs = ready(&poll, &mut events, 4, opts);
-        let mut first = None;
-        for event in &events {
-            let at = event.token().0;
-            assert!(first.is_none(), "{at} after {first:?} with {opts:?}");
-            first = Some(at);
-            for (other, pair) in pairs.iter().enumerate().filter(|(other, _)| *other != at) {
-                let (source, _) = pair.as_ref().expect("still there");
-                poll.reregister(source, Token(100 + other), Ready::READABLE, opts)
+        let (socket, user) = (socket_ready(), set_ready());
+        let sources: [&dyn Evented; 2] = [&socket.0, &user.0];
+        let both = Ready::READABLE | Ready::WRITABLE;
+        for (at, source) in sources.iter().enumerate() {
+            poll.register(*source, Token(at), both, opts).unwrap();
+        }
+        assert_eq!(poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap(), 2);
+        for (token, interest) in [(10, both), (20, Ready::WRITABLE)] {
+            for (at, source) in sources.iter().enumerate() {
+                poll.reregister(*source, Token(token + at), interest, opts)
                     .unwrap();
             }
+            let mut batch: Vec<Event> = events.iter().collect();
+            batch.sort_by_key(|event| event.token());
+            let expected = [0, 1].map(|at| Event::new(interest, Token(token + at)));
+            assert_eq!(batch, expected, "{opts:?}");
         }
-        let first = first.expect("one event");
-        let (source, _) = pairs[first].as_ref().expect("still there");
-        poll.deregister(source).unwrap();
-        let expected: Vec<_> = (0..4)
-            .filter(|at| *at != first)
-            .map(|at| (Token(100 + at), Ready::READABLE))
-            .collect();
-        expect_events(&poll, &mut events, &expected);
+        // Also after a oneshot one more may follow.
+        let again = [0, 1].map(|at| (Token(20 + at), Ready::WRITABLE));
+        expect_events(&poll, &mut events, &again);
+        if opts.is_oneshot() {
+            expect_silence(&poll, &mut events);
+        }
+    }
+}
+
+fn an_event_outside_the_new_interest_is_left_out_of_the_batch(backend: Backend) {
+    for opts in TRIGGERS {
+        let (poll, mut events) = setup(backend);
+        let (socket, user) = (socket_ready(), set_ready());
+        let sources: [&dyn Evented; 2] = [&socket.0, &user.0];
+        for (at, source) in sources.iter().enumerate() {
+            poll.register(*source, Token(at), Ready::READABLE, opts)
+                .unwrap();
+        }
+        assert_eq!(poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap(), 2);
+        for (at, source) in sources.iter().enumerate() {
+            poll.reregister(*source, Token(at), Ready::WRITABLE, opts)
+                .unwrap();
+        }
+        assert_eq!(events.iter().count(), 0, "{opts:?}: {events:?}");
+        let writable = [0, 1].map(|at| (Token(at), Ready::WRITABLE));
+        expect_events(&poll, &mut events, &writable);
+    }
+}
+
+fn a_source_that_is_reregistered_at_every_event_of_another_is_served(backend: Backend) {
+    const POLLS: usize = 1_000;
+    for opts in [PollOpt::LEVEL, PollOpt::EDGE | PollOpt::ONESHOT] {
+        let (poll, mut events) = setup(backend);
+        let pairs: Vec<_> = (0..2).map(|_| socket_ready()).collect();
+        let user: Vec<_> = (0..2).map(|_| set_ready()).collect();
+        let sources: [&dyn Evented; 4] = [&pairs[0].0, &pairs[1].0, &user[0].0, &user[1].0];
+        for (at, source) in sources.iter().enumerate() {
+            poll.register(*source, Token(at), Ready::READABLE, opts)
+                .unwrap();
+        }
+        let mut served = [0; 4];
+        for _ in 0..POLLS {
+            poll.poll(&mut events, Some(testkit::DEADLINE)).unwrap();
+            for event in &events {
+                let at = event.token().0;
+                served[at] += 1;
+                // Nobody reads, so that each source is ready all the time.
+                let other = at ^ 1;
+                for at in [at, other]
+                    .into_iter()
+                    .skip(usize::from(!opts.is_oneshot()))
+                {
+                    poll.reregister(sources[at], Token(at), Ready::READABLE, opts)
+                        .unwrap();
+                }
+            }
+        }
+        assert!(
+            served.iter().all(|&served| served >= POLLS / 2),
+            "{opts:?}: {served:?}"
+        );
     }
 }
 

@@ -49,23 +49,24 @@ const MODES: [PollOpt; 4] = [
     PollOpt::EDGE.union(PollOpt::ONESHOT),
 ];
 
-/// What a token says: whose registration it is, which one in turn, and whether it is a oneshot.
+/// What a token says: whose registration it is, which one in turn, and whether it is reported once. A
+/// oneshot that was reregistered may be reported again: by each batch that held an event.
 #[derive(Clone, Copy, Debug)]
 struct Label {
     turn: usize,
-    oneshot: bool,
+    once: bool,
     source: usize,
 }
 
 impl Label {
     fn token(self) -> Token {
-        Token(self.turn << 7 | usize::from(self.oneshot) << 6 | self.source)
+        Token(self.turn << 7 | usize::from(self.once) << 6 | self.source)
     }
 
     fn of(token: Token) -> Label {
         Label {
             turn: token.0 >> 7,
-            oneshot: token.0 >> 6 & 1 == 1,
+            once: token.0 >> 6 & 1 == 1,
             source: token.0 & 0x3f,
         }
     }
@@ -81,7 +82,7 @@ struct Shared {
     events: AtomicUsize,
     /// Whether the owner sleeps until there is one.
     awaited: AtomicBool,
-    /// The last turn that was reported as a oneshot.
+    /// The last turn that was reported as one that is reported once.
     shot: AtomicUsize,
 }
 
@@ -114,7 +115,7 @@ impl World {
                 "a ghost: {label:?} after the end of {ended}"
             );
             assert_eq!(event.readiness(), Ready::READABLE, "{label:?}");
-            if label.oneshot {
+            if label.once {
                 // A later turn may have overtaken this one on another thread.
                 let before = shared.shot.fetch_max(label.turn, Ordering::SeqCst);
                 assert_ne!(before, label.turn, "{label:?} was reported twice");
@@ -323,12 +324,12 @@ impl Worker {
         let opts = self.random.pick(&MODES);
         let owned = &mut self.owned[at];
         owned.turn += 1;
-        owned.mode = Some(opts);
         let label = Label {
             turn: owned.turn,
-            oneshot: opts.is_oneshot(),
+            once: opts.is_oneshot() && owned.mode.is_none(),
             source: owned.number,
         };
+        owned.mode = Some(opts);
         (label.token(), opts)
     }
 
