@@ -679,6 +679,37 @@ mod tests {
     }
 
     #[test]
+    fn a_closed_descriptor_leaves_the_list() {
+        let (source, _peer) = testkit::unix_pair();
+        let key = Key::from_bits(1);
+        let mut list = List::default();
+        // No other test of this program can get the number.
+        let closed = RawFd::MAX;
+        list.insert(Watch::new(
+            closed,
+            (0, 0),
+            key,
+            Ready::READABLE,
+            PollOpt::LEVEL,
+        ));
+        let mut copied = Copied::default();
+        list.copy_to(&mut copied, source.as_fd());
+        poll(&mut copied.pollfds, None).unwrap();
+        let mut events = Vec::new();
+        list.harvest(&copied, &mut events, 8);
+        assert!(events.is_empty());
+        assert!(list.get(closed).is_none() && list.pollfds.is_empty());
+    }
+
+    #[test]
+    fn a_descriptor_that_is_not_open_cannot_be_watched() {
+        let error = check_watchable(RawFd::MAX).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+        let (source, _peer) = testkit::unix_pair();
+        check_watchable(source.as_raw_fd()).unwrap();
+    }
+
+    #[test]
     fn flags_become_readiness() {
         let either = Ready::READABLE | Ready::WRITABLE;
         let closed = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED | either;

@@ -264,15 +264,22 @@ mod signals {
             let stop = format!("kill -STOP {id}; sleep {seconds}; kill -CONT {id}");
             let status = Command::new("sh").args(["-c", &stop]).status().unwrap();
             assert!(status.success());
+            let continued = start.elapsed();
+            // On a busy machine the stop may come when the polls have ended.
+            let came_late = continued >= STOPPED * 2;
             let [plain, interruptible] = pollers.map(testkit::Task::join);
 
             assert_eq!(plain.0.unwrap(), 0);
             assert!(plain.1 >= STOPPED, "{:?}", plain.1);
             if backend != Backend::Poll || (POLL_COUNTS_ALL_TIME && !testkit::on_qemu()) {
-                assert!(plain.1 < STOPPED * 9 / 5, "{:?}", plain.1);
+                let latest = continued + STOPPED / 2;
+                assert!(plain.1 < latest, "{:?} instead of {latest:?}", plain.1);
             }
             match interruptible.0 {
-                Ok(count) => assert_eq!((count, backend != Backend::Epoll), (0, true)),
+                Ok(count) => {
+                    assert_eq!(count, 0);
+                    assert!(backend != Backend::Epoll || came_late);
+                }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
                     assert_ne!(backend, Backend::Poll);
