@@ -56,7 +56,7 @@ impl Acceptor {
         self.accepted.lock().expect("no panic").remove(&client)
     }
 
-    /// Drops the connections whose clients are gone.
+    /// Drops the connections that nobody has taken: their clients are gone.
     pub(crate) fn clear(&self) {
         self.accepted.lock().expect("no panic").clear();
     }

@@ -1,6 +1,7 @@
 //! One `Poll`, the threads that poll it, and what its tokens stand for.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::io;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,7 +9,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+#[cfg(unix)]
+use readywire::unix::EventedPoll;
 use readywire::{Backend, Event, Events, Poll, Token, Waker};
+#[cfg(unix)]
+use readywire::{PollOpt, Ready};
 use testkit::Random;
 
 use crate::tally::Tally;
@@ -18,6 +23,21 @@ pub(crate) const LOST_AFTER: Duration = Duration::from_secs(60);
 
 const STOP: Token = Token(usize::MAX);
 
+/// What sort of `Poll` an arena has.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) backend: Backend,
+    /// Whether the threads that poll it sleep in another `Poll`, with which it is registered.
+    pub(crate) nested: bool,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nested = if self.nested { ", nested" } else { "" };
+        write!(f, "{}{nested}", self.backend)
+    }
+}
+
 /// What an event is for.
 pub(crate) trait Target: Send + Sync {
     fn handle(&self, arena: &Arena, event: Event, random: &mut Random);
@@ -25,6 +45,7 @@ pub(crate) trait Target: Send + Sync {
 
 pub(crate) struct Arena {
     pub(crate) poll: Poll,
+    kind: Kind,
     pub(crate) tally: Arc<Tally>,
     stopper: Waker,
     stopping: AtomicBool,
@@ -37,11 +58,12 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    pub(crate) fn new(backend: Backend, tally: Arc<Tally>) -> io::Result<Arena> {
-        let poll = Poll::with_backend(backend)?;
+    pub(crate) fn new(kind: Kind, tally: Arc<Tally>) -> io::Result<Arena> {
+        let poll = Poll::with_backend(kind.backend)?;
         Ok(Arena {
             stopper: Waker::new(&poll, STOP)?,
             poll,
+            kind,
             tally,
             stopping: AtomicBool::new(false),
             next_token: AtomicUsize::new(0),
@@ -68,14 +90,36 @@ impl Arena {
         self.targets.lock().expect("no panic").remove(&token);
     }
 
-    /// Polls until [`stop`](Arena::stop) is called.
-    pub(crate) fn serve(&self, random: &mut Random) {
+    /// Registers this arena's `Poll` with another one.
+    #[cfg(unix)]
+    pub(crate) fn nest(&self) -> io::Result<Poll> {
+        let outer = Poll::with_backend(self.kind.backend)?;
+        let (token, interest, opts) = (Token(0), Ready::READABLE, PollOpt::LEVEL);
+        outer.register(&EventedPoll(&self.poll), token, interest, opts)?;
+        Ok(outer)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn nest(&self) -> io::Result<Poll> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Polls until [`stop`](Arena::stop) is called; sleeps in `outer` if there is one.
+    pub(crate) fn serve(&self, outer: Option<&Poll>, random: &mut Random) {
         let mut events = Events::with_capacity(1 + random.below(64));
+        let mut outer_events = Events::with_capacity(1);
+        let poll = |poll: &Poll, events: &mut Events, timeout| {
+            let polled = poll.poll(events, timeout);
+            polled.unwrap_or_else(|error| self.fail(&format!("poll: {error}")));
+        };
         while !self.stopping.load(Ordering::Acquire) {
             // A poll that returns by itself would find an event that nothing woke it for.
-            let timeout = (random.below(16) == 0).then_some(Duration::ZERO);
-            let polled = self.poll.poll(&mut events, timeout);
-            polled.unwrap_or_else(|error| self.fail(&format!("poll: {error}")));
+            let mut timeout = (random.below(16) == 0).then_some(Duration::ZERO);
+            if let Some(outer) = outer {
+                poll(outer, &mut outer_events, timeout);
+                timeout = Some(Duration::ZERO);
+            }
+            poll(&self.poll, &mut events, timeout);
             let mut batch = events.iter();
             loop {
                 let now = self.retired.now();
@@ -142,20 +186,25 @@ impl Arena {
     /// Reports a failure and ends the process.
     pub(crate) fn fail(&self, what: &str) -> ! {
         eprintln!("{:#?}\n{:?}\n{}", self.poll, self.poll.stats(), self.tally);
-        eprintln!("FAILED on {}: {what}", self.poll.backend());
+        eprintln!("FAILED on {}: {what}", self.kind);
         process::exit(1)
     }
 
     /// Checks that nothing is registered; returns a line that sums up.
     pub(crate) fn finish(self) -> Result<String> {
-        let Arena { poll, stopper, .. } = self;
+        let Arena {
+            poll,
+            kind,
+            stopper,
+            ..
+        } = self;
         drop(stopper);
         let state = format!("{poll:?}");
         ensure!(
             state.contains("registrations: []"),
             "registrations are left: {state}"
         );
-        Ok(format!("{}: {:?}", poll.backend(), poll.stats()))
+        Ok(format!("{kind}: {:?}", poll.stats()))
     }
 }
 

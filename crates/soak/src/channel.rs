@@ -8,7 +8,7 @@ use testkit::Random;
 
 use crate::arena::{Arena, Target};
 use crate::pattern::Pattern;
-use crate::source::Source;
+use crate::source::{Source, Via};
 
 /// The largest transfer.
 pub(crate) const MOST: usize = 64 * 1024;
@@ -49,6 +49,16 @@ enum Drain {
     UntilShort,
     /// After one transfer: for sources that report again.
     Once,
+}
+
+impl Drain {
+    /// Chooses a handle that allows this: of transfers by the descriptor nobody knows whether they are short.
+    fn via(self, random: &mut Random) -> Via {
+        match random.below(4) {
+            0 if self != Drain::UntilShort => Via::Descriptor,
+            _ => Via::Source,
+        }
+    }
 }
 
 impl Channel {
@@ -185,9 +195,16 @@ impl State {
 
     fn read(&mut self, arena: &Arena, drain: Drain, random: &mut Random) {
         let mut buffer = [0; MOST];
-        let buffer = &mut buffer[..random.pick(&[500, 4096, MOST])];
+        // A shorter datagram than the buffer does not mean that there is no other.
+        let (drain, size) = match drain {
+            Drain::UntilShort if self.io().is_datagram() => (Drain::UntilBlocked, MOST),
+            drain if self.io().is_datagram() => (drain, MOST),
+            drain => (drain, random.pick(&[500, 4096, MOST])),
+        };
+        let buffer = &mut buffer[..size];
+        let via = drain.via(random);
         while self.end.is_none() {
-            match self.io().read(buffer) {
+            match self.io().read(buffer, via) {
                 Ok(0) => self.end = Some("end of stream".to_owned()),
                 Ok(count) => {
                     let data = &buffer[..count];
@@ -210,11 +227,12 @@ impl State {
     fn write(&mut self, arena: &Arena, drain: Drain, random: &mut Random) {
         let mut buffer = [0; MOST];
         let most = random.pick(&[500, 4096, MOST]);
+        let via = drain.via(random);
         while !self.is_broken && self.written < self.goal {
             let count = most.min(usize::try_from(self.goal - self.written).unwrap_or(most));
             let data = &mut buffer[..count];
             self.outgoing.fill(self.written, data);
-            match self.io().write(data) {
+            match self.io().write(data, via) {
                 Ok(count) => {
                     self.written += count as u64;
                     arena.tally.bytes.add(count as u64);
@@ -279,7 +297,7 @@ impl Target for Channel {
             _ => Drain::UntilBlocked,
         };
         let directions = state.io().directions();
-        if state.connecting && (event.is_writable() || is_over) {
+        if state.connecting && state.end.is_none() && (event.is_writable() || is_over) {
             state.connect();
         }
         if !state.connecting {

@@ -15,7 +15,7 @@ use crate::arena::Arena;
 use crate::channel::{Channel, MOST, Pair, pair};
 use crate::pattern::Pattern;
 use crate::round::Rounds;
-use crate::source::Source;
+use crate::source::{Source, Via};
 use crate::starvation::{is_starved, starve};
 
 /// How many connections a driver has.
@@ -48,6 +48,7 @@ struct Lane {
 enum Kind {
     Tcp,
     Refused,
+    Udp,
     #[cfg(unix)]
     Unix,
     #[cfg(unix)]
@@ -61,6 +62,7 @@ const KINDS: &[Kind] = &[
     Kind::Tcp,
     Kind::Tcp,
     Kind::Refused,
+    Kind::Udp,
     #[cfg(unix)]
     Kind::Unix,
     #[cfg(unix)]
@@ -150,7 +152,6 @@ impl Driver<'_> {
         for lane in self.lanes.drain(..) {
             lane.channel.drop_source(self.arena);
         }
-        self.acceptor.clear();
     }
 
     /// Opens what is missing; does without what no descriptor is left for.
@@ -180,6 +181,7 @@ impl Driver<'_> {
                 let stream = TcpStream::connect(&testkit::refused_address())?;
                 (Box::new(stream), None)
             }
+            Kind::Udp => with_peer(pair(udp_pair())?),
             #[cfg(unix)]
             Kind::Unix => with_peer(pair(readywire::unix::UnixStream::pair())?),
             #[cfg(unix)]
@@ -224,8 +226,9 @@ impl Driver<'_> {
             Action::Receive => lane.feed(arena, random),
             Action::Send => {
                 let mut state = lane.channel.lock();
-                let writes = state.source().directions();
-                if writes.is_writable() && lane.fault.is_none() && !state.connecting {
+                // The peer's buffer would overflow with datagrams: it is not read before the round is over.
+                let writes = state.source().directions().is_writable() && lane.kind != Kind::Udp;
+                if writes && lane.fault.is_none() && !state.connecting {
                     let count = 1 + random.below(8 * MOST) as u64;
                     state.send(arena, count, random);
                 }
@@ -269,7 +272,7 @@ impl Driver<'_> {
                 }
             }
             Action::Fault(fault) => {
-                if lane.fault.is_none() && lane.peer.is_some() {
+                if lane.fault.is_none() && lane.peer.is_some() && lane.kind != Kind::Udp {
                     lane.fail(fault);
                     arena.tally.faults.add(1);
                 }
@@ -355,6 +358,14 @@ impl Driver<'_> {
     }
 }
 
+fn udp_pair() -> io::Result<(UdpSocket, UdpSocket)> {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (one, other) = (UdpSocket::bind(&loopback)?, UdpSocket::bind(&loopback)?);
+    one.connect(other.local_addr()?)?;
+    other.connect(one.local_addr()?)?;
+    Ok((one, other))
+}
+
 fn with_peer((source, peer): Pair) -> (Box<dyn Source>, Option<Box<dyn Source>>) {
     (source, Some(peer))
 }
@@ -369,9 +380,10 @@ impl Lane {
             return;
         }
         let mut buffer = [0; MOST];
-        let data = &mut buffer[..1 + random.pick(&[10, 500, 4096, MOST - 1])];
+        let most = if self.kind == Kind::Udp { 4096 } else { MOST };
+        let data = &mut buffer[..random.pick(&[10, 500, 4096, MOST]).min(most)];
         self.incoming.fill(self.sent, data);
-        match peer.write(data) {
+        match peer.write(data, Via::Source) {
             Ok(count) => self.sent += count as u64,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => arena.fail(&format!("the peer cannot write: {error}")),
@@ -432,7 +444,7 @@ impl Lane {
         };
         let mut buffer = [0; MOST];
         loop {
-            match peer.read(&mut buffer) {
+            match peer.read(&mut buffer, Via::Source) {
                 Ok(0) => panic!("{:?}: the channel was closed", self.kind),
                 Ok(count) => {
                     let wrong = self.outgoing.first_wrong(self.received, &buffer[..count]);

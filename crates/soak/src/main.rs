@@ -1,7 +1,8 @@
 //! Hammers every backend of this machine from several threads, and detects lost events.
 //!
-//! Each backend has an [`Arena`]: a `Poll` with two threads that poll it. Drivers work on it in rounds. In
-//! a round each driver does random things to its connections, wakers and registrations, and then waits
+//! Each backend has an [arena]: a `Poll` with two threads that poll it. Where a `Poll` can be a source there is
+//! another arena, whose threads sleep in an outer `Poll`. Drivers work on an arena in rounds. In a round
+//! each driver does random things to its connections, wakers and registrations, and then waits
 //! until everything that it caused has been reported. The threads that poll read and write only what an
 //! event allows them to, and mostly wait without a timeout: an event that is lost stays lost, because
 //! nothing else happens until the round is over. After [`LOST_AFTER`](arena::LOST_AFTER) the driver
@@ -34,7 +35,7 @@ use readywire::Backend;
 use testkit::Random;
 
 use crate::acceptor::Acceptor;
-use crate::arena::Arena;
+use crate::arena::{Arena, Kind};
 use crate::driver::Driver;
 use crate::footprint::Footprint;
 use crate::round::Rounds;
@@ -98,15 +99,23 @@ fn run(args: &Args) -> Result<()> {
     let board = Board::new();
 
     let (done, is_done) = channel::<()>();
-    let runs: Vec<_> = backends
-        .iter()
-        .map(|&backend| {
-            let tally = board.add(backend);
+    let kinds = backends.into_iter().flat_map(|backend| {
+        // On the others a `Poll` is no source.
+        let can_nest = cfg!(unix) && backend != Backend::Poll;
+        let kind = move |&nested: &bool| Kind { backend, nested };
+        [false, true][..1 + usize::from(can_nest)].iter().map(kind)
+    });
+    let runs: Vec<_> = kinds
+        .map(|kind| {
+            let tally = board.add(kind);
             let done = done.clone();
             thread::spawn(move || {
-                let result = hammer(backend, seed, until, &tally);
+                let summary = hammer(kind, seed, until, &tally).unwrap_or_else(|error| {
+                    eprintln!("FAILED on {kind}: {error:#}");
+                    process::exit(1)
+                });
                 drop(done);
-                result
+                summary
             })
         })
         .collect();
@@ -118,7 +127,7 @@ fn run(args: &Args) -> Result<()> {
     }
     let mut ends = Vec::new();
     for run in runs {
-        ends.push(run.join().expect("a panic ends the process")?);
+        ends.push(run.join().expect("a panic ends the process"));
     }
     board.finish();
     for end in ends {
@@ -132,18 +141,20 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Works on one backend until the time is up. Returns a line that sums it up.
-fn hammer(backend: Backend, seed: u64, until: Instant, tally: &Arc<Tally>) -> Result<String> {
-    let arena = Arena::new(backend, Arc::clone(tally))?;
+/// Works in one arena until the time is up. Returns a line that sums it up.
+fn hammer(kind: Kind, seed: u64, until: Instant, tally: &Arc<Tally>) -> Result<String> {
+    let arena = Arena::new(kind, Arc::clone(tally))?;
     let acceptor = Acceptor::register(&arena)?;
-    let rounds = Rounds::new(DRIVERS + 1, until);
-    let numbers = |thread: u64| Random::new(seed ^ (thread << 56) ^ ((backend as u64) << 48));
+    let rounds = Rounds::new(&acceptor, DRIVERS + 1, until);
+    let arena_seed = seed ^ ((kind.backend as u64) << 48) ^ (u64::from(kind.nested) << 47);
+    let numbers = |thread: u64| Random::new(arena_seed ^ (thread << 56));
+    let outer = kind.nested.then(|| arena.nest()).transpose()?;
 
     thread::scope(|scope| {
         let pollers: Vec<_> = (0..POLLERS as u64)
             .map(|at| {
-                let (arena, mut random) = (&arena, numbers(1 + at));
-                scope.spawn(move || arena.serve(&mut random))
+                let (arena, outer, mut random) = (&arena, outer.as_ref(), numbers(1 + at));
+                scope.spawn(move || arena.serve(outer, &mut random))
             })
             .collect();
         let mut workers: Vec<_> = (0..DRIVERS as u64)
@@ -163,6 +174,7 @@ fn hammer(backend: Backend, seed: u64, until: Instant, tally: &Arc<Tally>) -> Re
             poller.join().expect("a panic ends the process");
         }
     });
+    drop(outer);
     acceptor.deregister(&arena);
     drop(acceptor);
     arena.finish()

@@ -4,16 +4,20 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::acceptor::Acceptor;
+
 /// What the drivers of one arena share.
-pub(crate) struct Rounds {
+pub(crate) struct Rounds<'a> {
+    acceptor: &'a Acceptor,
     barrier: Barrier,
     until: Instant,
     over: AtomicBool,
 }
 
-impl Rounds {
-    pub(crate) fn new(drivers: usize, until: Instant) -> Rounds {
+impl Rounds<'_> {
+    pub(crate) fn new(acceptor: &Acceptor, drivers: usize, until: Instant) -> Rounds<'_> {
         Rounds {
+            acceptor,
             barrier: Barrier::new(drivers),
             until,
             over: AtomicBool::new(false),
@@ -28,8 +32,11 @@ impl Rounds {
     /// Waits until every driver has seen all that it waits for; returns whether there is another round.
     pub(crate) fn settled(&self) -> bool {
         // One driver decides for all, before any of them reads the decision.
-        if self.barrier.wait().is_leader() && Instant::now() >= self.until {
-            self.over.store(true, Ordering::Relaxed);
+        if self.barrier.wait().is_leader() {
+            self.acceptor.clear();
+            if Instant::now() >= self.until {
+                self.over.store(true, Ordering::Relaxed);
+            }
         }
         self.barrier.wait();
         !self.over.load(Ordering::Relaxed)

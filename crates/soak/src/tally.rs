@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
-use readywire::Backend;
+
+use crate::arena::Kind;
 
 /// A counter that many threads raise.
 #[derive(Default)]
@@ -57,7 +58,7 @@ impl fmt::Display for Tally {
 /// Shows all counters: in place on a terminal, elsewhere a line at a time.
 pub(crate) struct Board {
     bar: ProgressBar,
-    tallies: Mutex<Vec<(Backend, Arc<Tally>)>>,
+    tallies: Mutex<Vec<(Kind, Arc<Tally>)>>,
 }
 
 impl Board {
@@ -70,10 +71,10 @@ impl Board {
         }
     }
 
-    pub(crate) fn add(&self, backend: Backend) -> Arc<Tally> {
+    pub(crate) fn add(&self, kind: Kind) -> Arc<Tally> {
         let tally = Arc::<Tally>::default();
         let mut tallies = self.tallies.lock().expect("no panic");
-        tallies.push((backend, Arc::clone(&tally)));
+        tallies.push((kind, Arc::clone(&tally)));
         tally
     }
 
@@ -100,7 +101,7 @@ impl Board {
 
     fn lines(&self) -> Vec<String> {
         let tallies = self.tallies.lock().expect("no panic");
-        let line = |(backend, tally): &(Backend, Arc<Tally>)| format!("{backend}: {tally}");
+        let line = |(kind, tally): &(Kind, Arc<Tally>)| format!("{kind}: {tally}");
         tallies.iter().map(line).collect()
     }
 }
