@@ -27,14 +27,16 @@ const STOP: Token = Token(usize::MAX);
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) backend: Backend,
-    /// Whether the threads that poll it sleep in another `Poll`, with which it is registered.
+    /// How many threads poll it.
+    pub(crate) threads: u64,
+    /// Whether they sleep in another `Poll`, with which it is registered.
     pub(crate) nested: bool,
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nested = if self.nested { ", nested" } else { "" };
-        write!(f, "{}{nested}", self.backend)
+        write!(f, "{} by {}{nested}", self.backend, self.threads)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hammers every backend of this machine from several threads, and detects lost events.
 //!
-//! Each backend has an [arena]: a `Poll` with two threads that poll it. Where a `Poll` can be a source there is
-//! another arena, whose threads sleep in an outer `Poll`. Drivers work on an arena in rounds. In a round
+//! Each backend has several [arenas](arena): a `Poll` with one thread or two that poll it, or that sleep in an outer
+//! `Poll`. Drivers work on an arena in rounds. In a round
 //! each driver does random things to its connections, wakers and registrations, and then waits
 //! until everything that it caused has been reported. The threads that poll read and write only what an
 //! event allows them to, and mostly wait without a timeout: an event that is lost stays lost, because
@@ -42,8 +42,6 @@ use crate::round::Rounds;
 use crate::signals::Signals;
 use crate::tally::{Board, Tally};
 
-/// How many threads poll each `Poll`.
-const POLLERS: usize = 2;
 /// How many threads of each arena work on connections; one more works on wakers and registrations.
 const DRIVERS: usize = 2;
 
@@ -99,12 +97,7 @@ fn run(args: &Args) -> Result<()> {
     let board = Board::new();
 
     let (done, is_done) = channel::<()>();
-    let kinds = backends.into_iter().flat_map(|backend| {
-        // On the others a `Poll` is no source.
-        let can_nest = cfg!(unix) && backend != Backend::Poll;
-        let kind = move |&nested: &bool| Kind { backend, nested };
-        [false, true][..1 + usize::from(can_nest)].iter().map(kind)
-    });
+    let kinds = backends.into_iter().flat_map(kinds);
     let runs: Vec<_> = kinds
         .map(|kind| {
             let tally = board.add(kind);
@@ -141,17 +134,36 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The arenas of a backend.
+fn kinds(backend: Backend) -> impl Iterator<Item = Kind> {
+    // On the others a `Poll` is no source.
+    let can_nest = cfg!(unix) && backend != Backend::Poll;
+    // The wakes for one thread have no other thread that could see them.
+    let sorts = [(1, false), (2, false), (2, true)];
+    let chosen = sorts
+        .into_iter()
+        .filter(move |(_, nested)| can_nest || !nested);
+    chosen.map(move |(threads, nested)| Kind {
+        backend,
+        threads,
+        nested,
+    })
+}
+
 /// Works in one arena until the time is up. Returns a line that sums it up.
 fn hammer(kind: Kind, seed: u64, until: Instant, tally: &Arc<Tally>) -> Result<String> {
     let arena = Arena::new(kind, Arc::clone(tally))?;
     let acceptor = Acceptor::register(&arena)?;
     let rounds = Rounds::new(&acceptor, DRIVERS + 1, until);
-    let arena_seed = seed ^ ((kind.backend as u64) << 48) ^ (u64::from(kind.nested) << 47);
+    let arena_seed = [kind.backend as u64, kind.threads, u64::from(kind.nested)];
+    let arena_seed = arena_seed
+        .iter()
+        .fold(seed, |seed, part| seed.rotate_left(8) ^ part);
     let numbers = |thread: u64| Random::new(arena_seed ^ (thread << 56));
     let outer = kind.nested.then(|| arena.nest()).transpose()?;
 
     thread::scope(|scope| {
-        let pollers: Vec<_> = (0..POLLERS as u64)
+        let pollers: Vec<_> = (0..kind.threads)
             .map(|at| {
                 let (arena, outer, mut random) = (&arena, outer.as_ref(), numbers(1 + at));
                 scope.spawn(move || arena.serve(outer, &mut random))

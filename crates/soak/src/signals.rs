@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::{hint, thread};
 
 use readywire::{Event, PollOpt, Ready, Registration, SetReadiness, Token, Waker};
 use testkit::Random;
@@ -49,6 +49,14 @@ struct Kept {
     signal: Arc<Signal>,
 }
 
+impl Kept {
+    /// Says what has not been seen.
+    fn missing(&self, what: &str) -> Option<String> {
+        let missing = self.signal.is_missing();
+        missing.then(|| format!("{what}: {:?}", self.token))
+    }
+}
+
 pub(crate) struct Signals<'a> {
     arena: &'a Arena,
     random: Random,
@@ -73,13 +81,14 @@ impl Signals<'_> {
     pub(crate) fn run(&mut self, rounds: &Rounds) {
         loop {
             for _ in 0..=self.random.below(SIGNALS) {
-                match self.random.below(8) {
+                match self.random.below(9) {
                     0 => self.open(),
                     1 => self.close(),
                     2 => self.wake_by_a_thread(),
                     3 | 4 => self.wake_once(),
                     5 => self.wake_together(),
                     6 => self.wake(),
+                    7 => self.wake_in_turn(),
                     _ => self.set_readiness(),
                 }
             }
@@ -157,6 +166,28 @@ impl Signals<'_> {
         }
     }
 
+    /// Wakes again as soon as the last wake was seen, while the thread that saw it goes back to sleep.
+    fn wake_in_turn(&mut self) {
+        const TIMES: u64 = 50;
+        /// About as long as it takes to see a wake.
+        const SPINS: u32 = 10_000;
+        if self.wakers.is_empty() {
+            return;
+        }
+        let (kept, waker) = &self.wakers[self.random.below(self.wakers.len())];
+        for _ in 0..TIMES {
+            kept.signal.send();
+            waker.wake().expect("wake");
+            let mut spins = 0..SPINS;
+            while kept.signal.is_missing() && spins.next().is_some() {
+                hint::spin_loop();
+            }
+            self.arena
+                .wait(|| kept.missing("a waker").into_iter().collect());
+        }
+        self.arena.tally.wakes.add(TIMES);
+    }
+
     /// Has another thread wake by the same waker at the same time.
     fn wake_together(&mut self) {
         if self.wakers.is_empty() {
@@ -226,10 +257,8 @@ impl Signals<'_> {
             .map(|kept| ("a waker that was dropped", kept));
         let all: Vec<_> = wakers.chain(registrations).chain(once).collect();
         self.arena.wait(|| {
-            let missing = all.iter().filter(|(_, kept)| kept.signal.is_missing());
-            missing
-                .map(|(what, kept)| format!("{what}: {:?}", kept.token))
-                .collect()
+            let missing = all.iter().filter_map(|(what, kept)| kept.missing(what));
+            missing.collect()
         });
     }
 }

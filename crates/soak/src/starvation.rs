@@ -19,7 +19,7 @@ mod unix {
     use super::is_starved;
 
     /// Enough for all drivers, and few enough to open them all often.
-    const SPARE: usize = 600;
+    const SPARE: usize = 800;
 
     pub(crate) fn limit_descriptors() {
         testkit::limit_descriptors(SPARE);
