@@ -55,10 +55,12 @@ mod bits {
     pub(super) const WAKER: u64 = 1 << 20;
     /// Registered with another `Poll` than the one whose cell this is.
     pub(super) const MOVED: u64 = 1 << 21;
+    /// A waker's that was dropped while its wake was pending: it ends when that is taken.
+    pub(super) const ABANDONED: u64 = 1 << 22;
     /// The lowest bit of the generation, which is odd while there is a registration.
     pub(super) const GENERATION: u64 = 1 << 32;
     /// All that a registration sets.
-    pub(super) const ARMED: u64 = MASK | EDGE | ONESHOT | WAKER;
+    pub(super) const ARMED: u64 = MASK | EDGE | ONESHOT | WAKER | ABANDONED;
 }
 
 /// What is to be done after a change.
@@ -81,11 +83,22 @@ impl Next {
 
 /// What a poll found in a cell.
 pub(crate) struct Taken {
-    pub(crate) event: Option<(Key, Ready)>,
+    pub(crate) event: Option<Found>,
     /// How many wakes brought the poll here.
     pub(crate) wakes: usize,
     /// Put the cell into the queue again.
     pub(crate) again: bool,
+    /// Nobody has the cell any more: its number is to be taken back.
+    pub(crate) abandoned: bool,
+}
+
+/// What is to be reported of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A source's readiness, as long as its registration does not end.
+    Readiness(Key, Ready),
+    /// A waker's wake, whatever becomes of the waker.
+    Wake(Token),
 }
 
 impl Cell {
@@ -188,10 +201,7 @@ impl Cell {
 
     /// Ends the registration, if there is one.
     pub(crate) fn end(&self) {
-        self.update(|word| {
-            let to_even = word & bits::GENERATION;
-            (word & !bits::ARMED).wrapping_add(to_even)
-        });
+        self.update(ended);
     }
 
     #[inline]
@@ -209,35 +219,51 @@ impl Cell {
         self.update(|word| word & !bits::MOVED);
     }
 
+    /// Ends the registration of what is dropped, unless it is a waker whose wake is pending: then the
+    /// poll that takes the wake ends it. Returns whether it has ended.
+    pub(crate) fn abandon(&self) -> bool {
+        let (_, after) = self.update(|word| {
+            let is_pending = word & bits::WAKER != 0 && !readiness(word).is_empty();
+            if is_pending {
+                word | bits::ABANDONED
+            } else {
+                ended(word)
+            }
+        });
+        after & bits::ABANDONED == 0
+    }
+
     /// Takes out what is to be reported, the cell having just been taken out of the queue.
     #[inline]
     pub(crate) fn take(&self, index: Index) -> Taken {
-        let (word, after) = self.update(|word| {
-            let mut after = word & !(bits::QUEUED | bits::AGAIN);
-            if word & bits::WAKER != 0 {
-                after &= !bits::READINESS;
-            } else if report(word) != 0 {
-                if word & bits::ONESHOT != 0 {
-                    after &= !bits::MASK;
-                } else if word & bits::EDGE == 0 {
-                    // A level holds until it is cleared: it is reported at the next poll as well.
-                    after |= bits::QUEUED | bits::AGAIN;
-                }
+        let mut word = self.word.load(Ordering::Acquire);
+        // A waker's token changes only after its registration has ended, which changes the word: if the
+        // word stays as it was, the token is the one of that registration.
+        let (token, after) = loop {
+            let token = Token(self.token.load(Ordering::Acquire));
+            let after = taken(word);
+            let exchanged =
+                self.word
+                    .compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Acquire);
+            match exchanged {
+                Ok(_) => break (token, after),
+                Err(now) => word = now,
             }
-            after
-        });
-        let wakes = if word & bits::WAKER == 0 {
-            usize::from(word & bits::AGAIN == 0)
-        } else {
-            self.see_requests()
         };
         // Nothing is reported of a cell whose registration has ended: its mask is empty.
-        let readiness = Ready::from_bits_truncate(report(word));
-        let key = Key::new(generation(word), index);
+        let ready = Ready::from_bits_truncate(report(word));
+        let (wakes, event) = if word & bits::WAKER != 0 {
+            (self.see_requests(), Found::Wake(token))
+        } else {
+            let key = Key::new(generation(word), index);
+            let wakes = usize::from(word & bits::AGAIN == 0);
+            (wakes, Found::Readiness(key, ready))
+        };
         Taken {
-            event: (!readiness.is_empty()).then_some((key, readiness)),
+            event: (!ready.is_empty()).then_some(event),
             wakes,
             again: after & bits::QUEUED != 0,
+            abandoned: word & bits::ABANDONED != 0,
         }
     }
 
@@ -278,6 +304,31 @@ fn generation(word: u64) -> u32 {
 
 fn readiness(word: u64) -> Ready {
     Ready::from_bits_truncate(word as u8)
+}
+
+/// A word without a registration.
+fn ended(word: u64) -> u64 {
+    let to_even = word & bits::GENERATION;
+    (word & !bits::ARMED).wrapping_add(to_even)
+}
+
+/// A word after what it has to report was taken out.
+#[inline]
+fn taken(word: u64) -> u64 {
+    let mut after = word & !(bits::QUEUED | bits::AGAIN);
+    if word & bits::ABANDONED != 0 {
+        after = ended(after & !bits::READINESS);
+    } else if word & bits::WAKER != 0 {
+        after &= !bits::READINESS;
+    } else if report(word) != 0 {
+        if word & bits::ONESHOT != 0 {
+            after &= !bits::MASK;
+        } else if word & bits::EDGE == 0 {
+            // A level holds until it is cleared: it is reported at the next poll as well.
+            after |= bits::QUEUED | bits::AGAIN;
+        }
+    }
+    after
 }
 
 /// What is to be reported by a word.
@@ -340,10 +391,10 @@ impl Cells {
         lease
     }
 
-    /// Takes back what was given out, its registration having ended.
-    pub(crate) fn take_back(&self, lease: &Lease) {
+    /// Takes back a cell by its number, its registration having ended.
+    pub(crate) fn take_back(&self, number: u32) {
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
-        numbers.take_back(lease.number);
+        numbers.take_back(number);
     }
 
     /// Returns a cell that was given out at some time.
@@ -376,16 +427,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wakes_that_nobody_saw_are_not_the_next_wakers() {
+    fn a_waker_that_is_dropped_without_a_wake_gives_its_cell_to_the_next() {
         let cells = Cells::default();
         let old = cells.give_to_waker(Token(1));
         old.cell().wake();
-        old.cell().end();
-        cells.take_back(&old);
+        assert_eq!(old.cell().take(Index::of_cell(0)).wakes, 1);
+        assert!(old.cell().abandon());
+        cells.take_back(old.number());
         let new = cells.give_to_waker(Token(2));
         assert_eq!(new.number(), old.number());
         new.cell().wake();
-        assert_eq!(new.cell().take(Index::of_cell(0)).wakes, 1);
+        let taken = new.cell().take(Index::of_cell(0));
+        assert_eq!(taken.event, Some(Found::Wake(Token(2))));
+        assert_eq!((taken.wakes, taken.abandoned), (1, false));
+    }
+
+    #[test]
+    fn a_waker_that_is_dropped_with_a_wake_keeps_its_cell_until_that_is_taken() {
+        let cells = Cells::default();
+        let old = cells.give_to_waker(Token(1));
+        old.cell().wake();
+        assert!(!old.cell().abandon());
+        let new = cells.give_to_waker(Token(2));
+        assert_ne!(new.number(), old.number());
+        let taken = old.cell().take(Index::of_cell(0));
+        assert_eq!(taken.event, Some(Found::Wake(Token(1))));
+        assert!(taken.abandoned && !taken.again);
+        assert_eq!(cells.list().count(), 1, "the new waker alone");
     }
 }
 
@@ -401,8 +469,21 @@ mod model {
         cell.word.load(Ordering::Acquire) & bits::QUEUED != 0
     }
 
+    /// Takes a cell out as a drain does; returns the token of its wake.
+    fn take(cells: &Cells, number: u32) -> Option<Token> {
+        let taken = cells.get(number).unwrap().take(Index::of_cell(number));
+        if taken.abandoned {
+            cells.take_back(number);
+        }
+        match taken.event {
+            Some(Found::Wake(token)) => Some(token),
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        }
+    }
+
     #[test]
-    fn a_wake_is_not_lost_to_the_waker_that_had_the_cell_before() {
+    fn a_wake_outlives_its_waker_and_is_not_mixed_up_with_the_next_wakers() {
         loom::model(|| {
             let cells = Arc::new(Cells::default());
             let old = cells.give_to_waker(Token(1));
@@ -411,25 +492,53 @@ mod model {
                 let cells = Arc::clone(&cells);
                 move || {
                     // As dropping a waker does it.
-                    old.cell().end();
-                    cells.take_back(&old);
+                    if old.cell().abandon() {
+                        cells.take_back(old.number());
+                    }
                     let new = cells.give_to_waker(Token(2));
                     new.cell().wake();
                     new
                 }
             });
             // A poll that has just taken the cell out of the queue.
-            let index = Index::of_cell(0);
-            let first = cells.get(0).unwrap().take(index).event;
+            let mut tokens: Vec<_> = take(&cells, 0).into_iter().collect();
             let new = other.join().unwrap();
-            let second = is_queued(new.cell()).then(|| new.cell().take(index).event);
-            let tokens: Vec<_> = [first, second.flatten()]
+            if is_queued(new.cell()) {
+                tokens.extend(take(&cells, new.number()));
+            }
+            assert_eq!(tokens, [Token(1), Token(2)]);
+        });
+    }
+
+    #[test]
+    fn a_wake_that_races_with_the_drop_of_another_handle_is_delivered() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let lease = Arc::new(cells.give_to_waker(Token(1)));
+            let handles = [Arc::clone(&lease), lease];
+            let threads = handles.map(|handle| {
+                let cells = Arc::clone(&cells);
+                thread::spawn(move || {
+                    let pushed = handle.cell().wake();
+                    // Whoever drops the last handle.
+                    if let Ok(last) = Arc::try_unwrap(handle) {
+                        if last.cell().abandon() {
+                            cells.take_back(last.number());
+                        }
+                    }
+                    pushed
+                })
+            });
+            let early = is_queued(cells.get(0).unwrap()).then(|| take(&cells, 0));
+            let pushed: Vec<bool> = threads.map(|thread| thread.join().unwrap()).into();
+            let late = is_queued(cells.get(0).unwrap()).then(|| take(&cells, 0));
+            let seen: Vec<_> = [early.flatten(), late.flatten()]
                 .into_iter()
                 .flatten()
-                .filter_map(|(key, _)| new.cell().resolve(key.generation()))
-                .map(|(token, _)| token)
                 .collect();
-            assert_eq!(tokens, [Token(2)], "the new waker's wake");
+            let pushes = pushed.into_iter().filter(|pushed| *pushed).count();
+            assert_eq!(seen.len(), pushes);
+            assert!(pushes > 0 && seen.iter().all(|token| *token == Token(1)));
         });
     }
 

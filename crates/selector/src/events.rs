@@ -4,9 +4,9 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
-use token_ready::Event;
+use token_ready::{Event, Ready, Token};
 
-use crate::key::Key;
+use crate::key::{Index, Key};
 use crate::queue::Rest;
 use crate::shared::Shared;
 use crate::stats::Tally;
@@ -35,6 +35,8 @@ pub struct Events {
     /// The events as the backend and the queue wrote them: each is looked up as it is handed out,
     /// which tells at once what it stands for and whether it still does.
     pub(crate) raw: Vec<RawEvent>,
+    /// The tokens of wakes, which outlive their wakers.
+    wakes: Vec<Token>,
     capacity: usize,
     /// The `Poll` that filled the batch.
     filler: Option<Filler>,
@@ -69,6 +71,7 @@ impl Events {
         let capacity = capacity.max(1);
         Events {
             raw: Vec::with_capacity(capacity),
+            wakes: Vec::new(),
             capacity,
             filler: None,
             emptied: false,
@@ -93,8 +96,8 @@ impl Events {
 
     /// Returns the event at `index`; `None` if it is left out, or if there is none at `index`.
     pub fn get(&self, index: usize) -> Option<Event> {
-        let raw = self.raw.get(index)?;
-        self.filler.as_ref()?.shared.hand_out(raw)
+        let shared = &self.filler.as_ref()?.shared;
+        shared.hand_out(self.raw.get(index)?, &self.wakes)
     }
 
     /// Returns an iterator over the events.
@@ -103,18 +106,28 @@ impl Events {
         Iter {
             shared: self.filler.as_ref().map(|filler| &*filler.shared),
             batch: self.raw.iter(),
+            wakes: &self.wakes,
         }
     }
 
     /// Drops all events of the batch.
     pub fn clear(&mut self) {
         self.raw.clear();
+        self.wakes.clear();
+    }
+
+    /// Adds a wake, whose event no longer depends on its waker.
+    pub(crate) fn push_wake(&mut self, token: Token) {
+        // There are at most as many as cells.
+        let key = Key::new(self.wakes.len() as u32, Index::WAKE_IN_BATCH);
+        self.raw.push(RawEvent::new(key, Ready::READABLE));
+        self.wakes.push(token);
     }
 
     /// Empties the batch for a poll of the `Poll` that shares this.
     #[inline]
     pub(crate) fn begin(&mut self, shared: &Arc<Shared>) {
-        self.raw.clear();
+        self.clear();
         self.emptied = false;
         let filled_by = self.filler.as_ref().map(|filler| &filler.shared);
         if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, shared)) {
@@ -164,7 +177,8 @@ impl Events {
     /// Leaves out all that is not to be handed out.
     #[cold]
     fn weed(&mut self, shared: &Shared) {
-        self.raw.retain(|raw| shared.hand_out(raw).is_some());
+        let wakes = &self.wakes;
+        self.raw.retain(|raw| shared.hand_out(raw, wakes).is_some());
         self.emptied = self.raw.is_empty();
     }
 }
@@ -172,12 +186,23 @@ impl Events {
 impl Shared {
     /// Returns an event unless it is stale, and counts one that is.
     #[inline]
-    fn hand_out(&self, raw: &RawEvent) -> Option<Event> {
+    fn hand_out(&self, raw: &RawEvent, wakes: &[Token]) -> Option<Event> {
         let event = self.event(raw);
         if event.is_none() {
-            self.count_stale(raw.key());
+            return self.hand_out_wake(raw.key(), wakes);
         }
         event
+    }
+
+    /// Returns the event of a wake, which no table knows, and counts any other as stale.
+    #[inline(never)]
+    fn hand_out_wake(&self, key: Key, wakes: &[Token]) -> Option<Event> {
+        let wake = wake(key, wakes);
+        // The backend's own wake was never a registration.
+        if wake.is_none() && key != Key::WAKE {
+            self.counters.stale.add(1);
+        }
+        wake
     }
 
     /// Returns an event, unless its registration has ended or has another interest by now.
@@ -187,14 +212,13 @@ impl Shared {
         let readiness = raw.readiness() & reported;
         (!readiness.is_empty()).then(|| Event::new(readiness, token))
     }
+}
 
-    #[cold]
-    fn count_stale(&self, key: Key) {
-        // The backend's own wake was never anybody's registration.
-        if key != Key::WAKE {
-            self.counters.stale.add(1);
-        }
-    }
+/// Returns the event of a wake.
+fn wake(key: Key, wakes: &[Token]) -> Option<Event> {
+    let is_wake = key.index() == Index::WAKE_IN_BATCH;
+    let token = wakes.get(key.generation() as usize).filter(|_| is_wake)?;
+    Some(Event::new(Ready::READABLE, *token))
 }
 
 impl fmt::Debug for Events {
@@ -230,6 +254,7 @@ impl IntoIterator for Events {
 pub struct Iter<'a> {
     shared: Option<&'a Shared>,
     batch: std::slice::Iter<'a, RawEvent>,
+    wakes: &'a [Token],
 }
 
 impl Iterator for Iter<'_> {
@@ -238,7 +263,8 @@ impl Iterator for Iter<'_> {
     #[inline]
     fn next(&mut self) -> Option<Event> {
         let shared = self.shared?;
-        self.batch.find_map(|raw| shared.hand_out(raw))
+        let wakes = self.wakes;
+        self.batch.find_map(|raw| shared.hand_out(raw, wakes))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -251,7 +277,11 @@ impl FusedIterator for Iter<'_> {}
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let batch = self.batch.clone();
-        let events = batch.filter_map(|raw| self.shared?.event(raw));
+        let event = |raw: &RawEvent| {
+            let event = self.shared?.event(raw);
+            event.or_else(|| wake(raw.key(), self.wakes))
+        };
+        let events = batch.filter_map(event);
         f.debug_list().entries(events).finish()
     }
 }

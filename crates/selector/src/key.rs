@@ -73,6 +73,10 @@ impl Index {
         (self.0 & !Index::GIVEN) as usize
     }
 
+    /// Marks an event that belongs to no slot any more: a wake, whose token the batch keeps at the
+    /// place that the key has for a generation.
+    pub(crate) const WAKE_IN_BATCH: Index = Index(u32::MAX - 1);
+
     /// The index of a cell.
     pub(crate) fn of_cell(number: u32) -> Index {
         Index(number | Index::CELL)

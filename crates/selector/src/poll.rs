@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use token_ready::{PollOpt, Ready, Token};
 
+use crate::cells::Found;
 use crate::key::{Index, Key, Meta};
 use crate::queue::Outcome;
 use crate::shared::Shared;
@@ -769,10 +770,18 @@ impl Inner {
             let in_order = queue.drain(&table.cells, capacity - start, |number, cell| {
                 let taken = cell.take(Index::of_cell(number));
                 wakes += taken.wakes;
-                let event = taken.event.map(|(key, ready)| RawEvent::new(key, ready));
-                events.raw.extend(event);
+                if taken.abandoned {
+                    table.cells.take_back(number);
+                }
+                match taken.event {
+                    Some(Found::Readiness(key, ready)) => {
+                        events.raw.push(RawEvent::new(key, ready));
+                    }
+                    Some(Found::Wake(token)) => events.push_wake(token),
+                    None => {}
+                }
                 Outcome {
-                    event: event.is_some(),
+                    event: taken.event.is_some(),
                     again: taken.again,
                 }
             });

@@ -335,6 +335,7 @@ mod model {
     use token_ready::{PollOpt, Ready, Token};
 
     use super::*;
+    use crate::cells::Found;
 
     /// Stands for the kernel's handle: set by a wake, cleared by who sleeps on it.
     #[derive(Default)]
@@ -442,7 +443,13 @@ mod model {
                 let start = seen.len();
                 let in_order = self.queue.drain(&self.cells, room, |number, cell| {
                     let taken = cell.take(crate::key::Index::of_cell(number));
-                    seen.extend(taken.event.map(|(_, readiness)| (number, readiness)));
+                    if taken.abandoned {
+                        self.cells.take_back(number);
+                    }
+                    seen.extend(taken.event.map(|found| match found {
+                        Found::Readiness(_, readiness) => (number, readiness),
+                        Found::Wake(_) => (number, Ready::READABLE),
+                    }));
                     Outcome {
                         event: taken.event.is_some(),
                         again: taken.again,
@@ -740,7 +747,7 @@ mod model {
                     let poll = Arc::clone(&poll);
                     move || {
                         old.cell().end();
-                        poll.cells.take_back(&old);
+                        poll.cells.take_back(old.number());
                         let new = poll.source(opts);
                         assert_eq!(new.number(), 0);
                         poll.set(&new, Ready::READABLE);

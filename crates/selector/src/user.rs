@@ -97,8 +97,9 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        self.cell().end();
-        self.shared.table.cells.take_back(&self.lease);
+        if self.cell().abandon() {
+            self.shared.table.cells.take_back(self.lease.number());
+        }
     }
 }
 
@@ -388,10 +389,13 @@ impl fmt::Debug for SetReadiness {
 
 /// Wakes a [`Poll`] from any thread, with an event under its own token.
 ///
-/// There can be any number for one `Poll`. Wakes that nobody has seen yet are one event, whose
+/// There can be any number for one `Poll`. Wakes that no poll has returned yet are one event, whose
 /// readiness is `READABLE`. A wake costs no system call while a poller is awake or a wake is
-/// pending, unless the `Poll` has lent its descriptor. Dropping the last clone of a waker ends its registration, and takes along a wake that
-/// nobody has seen.
+/// pending, unless the `Poll` has lent its descriptor.
+///
+/// A wake is delivered even if the last clone of its waker is dropped right afterwards: under the
+/// waker's token, by the poll that is waiting or by the next one. It is lost only if the `Poll`
+/// is dropped.
 ///
 /// ```
 /// use selector::{Events, Poll, Waker};

@@ -20,6 +20,7 @@ testkit::on_each_backend! {
     wakes_nobody_has_seen_are_one_event,
     each_waker_has_its_own_token,
     clones_of_a_waker_are_one,
+    a_wake_arrives_although_its_waker_is_dropped_at_once,
     a_wake_costs_nothing_while_nobody_sleeps,
     one_wake_is_sent_to_a_sleeper,
     what_was_written_before_a_wake_is_visible,
@@ -115,7 +116,21 @@ fn clones_of_a_waker_are_one(backend: Backend) {
     assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
     clone.wake().unwrap();
     drop(clone);
+    assert_eq!(collect(&poll, &mut events), [Event::new(WOKEN, Token(1))]);
     expect_silence(&poll, &mut events);
+}
+
+/// The thread that wakes has the only waker, and ends.
+fn a_wake_arrives_although_its_waker_is_dropped_at_once(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    for round in 0..500 {
+        let waker = Waker::new(&poll, Token(round)).unwrap();
+        let task = spawn(move || waker.wake());
+        expect_events(&poll, &mut events, &[(Token(round), WOKEN)]);
+        task.join().unwrap();
+    }
+    expect_silence(&poll, &mut events);
+    assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
 }
 
 fn a_wake_costs_nothing_while_nobody_sleeps(backend: Backend) {
