@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use selector::Backend;
 
+use crate::watchdog;
+
 thread_local! {
     #[allow(
         clippy::missing_const_for_thread_local,
@@ -95,7 +97,9 @@ pub struct Test;
 
 impl Test {
     /// Runs a test under its full name, crate included.
+    #[track_caller]
     pub fn run(name: &'static str, test: impl FnOnce()) {
+        watchdog::watch();
         CURRENT.set(Some(name));
         test();
         CURRENT.set(None);
@@ -117,6 +121,7 @@ pub(crate) fn without_crate(path: &str) -> &str {
 /// Runs `test` on every backend, for tests that compare them; a failure names the one it was on.
 #[track_caller]
 pub fn all_backends(mut test: impl FnMut(Backend)) {
+    watchdog::watch();
     for &backend in Backend::available() {
         println!("on {backend}:");
         test(backend);

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::{env, process};
 
 use crate::backends::without_crate;
+use crate::watchdog;
 
 /// Whether the queue of events is libkqueue's, whose own calls no budget is about.
 const QUEUE_IS_A_LIBRARYS: bool = cfg!(readywire_libkqueue);
@@ -28,6 +29,7 @@ const MARK: &str = "/readywire-budget/";
 /// round, or if there is no strace.
 #[track_caller]
 pub fn expect_calls<F: FnOnce()>(budget: &[(&str, usize)], operations: F) {
+    watchdog::watch();
     if crate::on_qemu() || QUEUE_IS_A_LIBRARYS {
         return;
     }

@@ -3,6 +3,8 @@
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
 //! are waited for under a deadline, waiting for what is on its way, tests in a process of their own,
 //! descriptors and system calls counted, system calls refused.
+//! A test that hangs ends its process with its name: after 15 minutes, or as many seconds as the
+//! environment variable `READYWIRE_TEST_LIMIT` says.
 //! Helpers panic at their caller's line and say what they saw.
 //! No test lives here, and no wait for the clock: silence is proved by a later event ([`Sentinel`]).
 
@@ -21,6 +23,7 @@ mod tasks;
 #[cfg(unix)]
 mod unix;
 mod wait;
+mod watchdog;
 
 pub use crate::arrival::{end_is_told_behind_data, until_over, until_read_closed, until_readable};
 pub use crate::backends::{Test, all_backends};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::platform::BOUND_PORT_REFUSES;
+use crate::watchdog;
 
 /// Returns the two ends of a TCP connection over IPv4 loopback.
 #[track_caller]
@@ -23,6 +24,7 @@ pub fn tcp_pair_v6() -> (TcpStream, TcpStream) {
 
 #[track_caller]
 fn pair(address: IpAddr) -> (TcpStream, TcpStream) {
+    watchdog::watch();
     let listener = StdListener::bind((address, 0)).expect("listen on loopback");
     let address = listener.local_addr().expect("the listener's address");
     let one = TcpStream::connect(address).expect("connect over loopback");
@@ -87,6 +89,7 @@ pub fn reserve() -> Reservation {
 
 #[track_caller]
 fn tcp_socket() -> Socket {
+    watchdog::watch();
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("make a socket")
 }
 
@@ -163,6 +166,7 @@ pub fn reset(stream: TcpStream) {
 /// Reads until there is nothing more at the moment; returns how much there was.
 #[track_caller]
 pub fn drain(mut reader: impl Read) -> usize {
+    watchdog::watch();
     let mut total = 0;
     let mut buffer = [0; 4096];
     loop {
@@ -178,6 +182,7 @@ pub fn drain(mut reader: impl Read) -> usize {
 /// Writes until there is no more room at the moment; returns how much there was.
 #[track_caller]
 pub fn fill(mut writer: impl Write) -> usize {
+    watchdog::watch();
     let mut total = 0;
     loop {
         match writer.write(&[0xa5; 4096]) {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::DEADLINE;
+use crate::{DEADLINE, watchdog};
 
 /// A thread of a test.
 pub struct Task<T> {
@@ -30,6 +30,7 @@ impl<T> Task<T> {
     /// Waits for the thread's result; past the limit calls `late`, which makes it end.
     #[track_caller]
     pub fn join_or_else(self, limit: Duration, late: impl FnOnce()) -> T {
+        watchdog::watch();
         let result = self.result.recv_timeout(limit).or_else(|error| {
             if error == RecvTimeoutError::Timeout {
                 late();
@@ -60,7 +61,9 @@ impl<T> fmt::Debug for Task<T> {
 }
 
 /// Starts a thread; when this returns, it runs.
+#[track_caller]
 pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    watchdog::watch();
     let (sender, result) = channel();
     let (started, running) = channel();
     let name = thread::current().name().map(str::to_owned);
@@ -70,6 +73,7 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Ta
         .fold(thread::Builder::new(), thread::Builder::name);
     builder
         .spawn(move || {
+            watchdog::leave();
             started
                 .send(ThreadId::current())
                 .expect("the test waits for the thread to start");

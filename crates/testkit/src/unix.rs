@@ -14,7 +14,7 @@ use std::{env, fs, mem, ptr};
 use selector::{Backend, Evented, Events, Poll, PollOpt, Ready, Token};
 
 use crate::backends::{Test, without_crate};
-use crate::{DEADLINE, Task, expect_nothing_now, expect_readiness, spawn};
+use crate::{DEADLINE, Task, expect_nothing_now, expect_readiness, spawn, watchdog};
 
 /// Names the one test that a child runs.
 const CHILD: &str = "READYWIRE_TEST_CHILD";
@@ -22,6 +22,7 @@ const CHILD: &str = "READYWIRE_TEST_CHILD";
 /// Returns a connected pair of Unix streams.
 #[track_caller]
 pub fn unix_pair() -> (UnixStream, UnixStream) {
+    watchdog::watch();
     let (one, other) = UnixStream::pair().expect("make a pair");
     for stream in [&one, &other] {
         stream.set_nonblocking(true).expect("set to non-blocking");
@@ -32,6 +33,7 @@ pub fn unix_pair() -> (UnixStream, UnixStream) {
 /// Returns the two ends of a pipe.
 #[track_caller]
 pub fn pipe() -> (PipeReader, PipeWriter) {
+    watchdog::watch();
     let (reader, writer) = io::pipe().expect("make a pipe");
     nonblocking(&reader);
     nonblocking(&writer);
@@ -287,6 +289,7 @@ pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
 
 #[track_caller]
 fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Command, body: F) {
+    watchdog::watch();
     // A closure is named after the function it stands in.
     let function = without_crate(type_name::<F>()).trim_end_matches("::{{closure}}");
     let test = Test::current().unwrap_or(function);

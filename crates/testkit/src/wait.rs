@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use selector::{Event, Events, IoSource, Poll, PollOpt, Ready, Token};
 
-use crate::{drain, tcp_pair};
+use crate::{drain, tcp_pair, watchdog};
 
 /// How long anything that will happen may take. Nothing waits so long unless it fails.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -95,6 +95,7 @@ pub fn expect_edges(
 /// If anything is. It proves nothing about what is still to come; [`Sentinel`] does.
 #[track_caller]
 pub fn expect_nothing_now(poll: &Poll, events: &mut Events) {
+    watchdog::watch();
     let count = poll.poll(events, Some(Duration::ZERO)).expect("poll");
     assert_eq!(count, 0, "expected nothing, saw {events:?}");
 }
@@ -176,6 +177,7 @@ impl Default for Sentinel {
 /// Past the deadline.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    watchdog::watch();
     let start = Instant::now();
     while !holds() {
         assert!(
@@ -189,6 +191,7 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Polls until `done` with the batches, each of which has one event a token.
 #[track_caller]
 fn wait(poll: &Poll, events: &mut Events, what: &str, mut done: impl FnMut(&[Event]) -> bool) {
+    watchdog::watch();
     let start = Instant::now();
     let mut last = Vec::new();
     loop {
