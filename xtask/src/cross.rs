@@ -19,13 +19,13 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Runs the tests, doc tests included, of `packages`.
-    pub(crate) fn test(
+    /// Runs `cargo test` with `arguments`.
+    pub(crate) fn test<'a>(
         &self,
         sh: &Shell,
         toolchain: &Toolchain,
         sysroot: &Sysroot,
-        packages: &[String],
+        arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<()> {
         let setting = |name: &str| {
             let triple = self.triple.to_uppercase().replace('-', "_");
@@ -38,7 +38,7 @@ impl Target {
         if let Some(runner) = self.runner {
             cargo = cargo.env(setting("RUNNER"), runner);
         }
-        suite::run(cargo.args(select(packages)))
+        suite::run(cargo.args(arguments))
     }
 }
 

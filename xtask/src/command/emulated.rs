@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use xshell::Shell;
 
-use crate::cross::Target;
+use crate::cross::{self, Target};
 use crate::debian;
 use crate::suite;
 use crate::summary::Summary;
@@ -17,6 +17,9 @@ use crate::workspace;
 
 /// Examples in the documentation ask for it: qemu knows few options of sockets.
 const QEMU: &[&str] = &["--cfg=qemu"];
+
+/// Besides the machine's own processor, the one on which system calls are made in place.
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
 
 const TARGETS: &[Target] = &[
     Target {
@@ -38,7 +41,7 @@ const TARGETS: &[Target] = &[
         rustflags: &[],
     },
     Target {
-        triple: "aarch64-unknown-linux-gnu",
+        triple: AARCH64,
         packages: &[
             "gcc-aarch64-linux-gnu",
             "libc6-dev-arm64-cross",
@@ -115,7 +118,11 @@ impl Emulated {
         let mut summary = Summary::default();
         for target in targets {
             summary.step(target.triple, || {
-                target.test(sh, &toolchain, &sysroot, &packages)
+                target.test(sh, &toolchain, &sysroot, cross::select(&packages))?;
+                if target.triple == AARCH64 && packages.iter().any(|name| name == "system-call") {
+                    target.test(sh, &toolchain, &sysroot, suite::OPTIMISED)?;
+                }
+                Ok(())
             });
         }
         summary.finish()

@@ -18,7 +18,7 @@ const RPS_PACKAGES: &[&str] = &[
     "unix-pipe",
 ];
 
-/// Run every unit, integration and doc test, and each benchmark once
+/// Run every unit, integration and doc test, those of system-call optimised too, and each benchmark once
 ///
 /// Needs, on Linux (installed where they lack): strace, for the tests that count system calls; and
 /// real servers and clients, with which the examples are proven: redis, PostgreSQL, curl, wrk, socat, nc.
@@ -41,7 +41,8 @@ impl Test {
         }
         // As tests, criterion's benchmarks run once and measure nothing.
         cmd!(sh, "cargo test --package benches --benches").run()?;
-        suite::run(cmd!(sh, "cargo test --workspace --no-fail-fast"))
+        suite::run(cmd!(sh, "cargo test --workspace --no-fail-fast"))?;
+        suite::run(cmd!(sh, "cargo test").args(suite::OPTIMISED))
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use xshell::Shell;
 
-use crate::cross::Target;
+use crate::cross::{self, Target};
 use crate::debian;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
@@ -53,7 +53,7 @@ impl Wine {
         let packages = workspace::published_unless(sh, &self.packages)?;
         let _server = server::Server::keep(sh)?;
         for _ in 0..self.repeat {
-            WINDOWS.test(sh, &toolchain, &sysroot, &packages)?;
+            WINDOWS.test(sh, &toolchain, &sysroot, cross::select(&packages))?;
         }
         Ok(())
     }
