@@ -5,6 +5,7 @@ mod ci;
 mod emulated;
 mod lint;
 mod loom;
+mod mutants;
 mod netns;
 mod platforms;
 mod sanitize;
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Lint(lint::Lint),
     Bench(bench::Bench),
     Loom(loom::Loom),
+    Mutants(mutants::Mutants),
     Netns(netns::Netns),
     Platforms(platforms::Platforms),
     Wine(wine::Wine),
@@ -38,6 +40,7 @@ impl Command {
             Self::Lint(command) => command.run(sh),
             Self::Bench(command) => command.run(sh),
             Self::Loom(command) => command.run(sh),
+            Self::Mutants(command) => command.run(sh),
             Self::Netns(command) => command.run(sh),
             Self::Platforms(command) => command.run(sh),
             Self::Wine(command) => command.run(sh),

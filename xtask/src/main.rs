@@ -12,6 +12,7 @@ mod suite;
 mod summary;
 mod sysroot;
 mod toolchain;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;
