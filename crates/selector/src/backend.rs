@@ -9,7 +9,7 @@ use crate::sys;
 /// An interface of the operating system that tells which sources are ready.
 ///
 /// ```
-/// use selector::{Backend, Poll};
+/// use readywire::{Backend, Poll};
 ///
 /// for &backend in Backend::available() {
 ///     let poll = Poll::with_backend(backend)?;

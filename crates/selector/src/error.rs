@@ -7,14 +7,13 @@ use token_ready::{PollOpt, Ready};
 /// Why a registration was refused; it travels inside the `io::Error`.
 ///
 /// ```
-/// use selector::{Poll, RegistrationError};
-/// use token_ready::{PollOpt, Ready, Token};
+/// use readywire::{Poll, PollOpt, Ready, RegistrationError, Token};
 /// # fn main() -> std::io::Result<()> {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let a = std::net::TcpStream::connect(listener.local_addr()?)?;
 /// # a.set_nonblocking(true)?;
 ///
-/// let source = selector::IoSource::new(a);
+/// let source = readywire::IoSource::new(a);
 /// let poll = Poll::new()?;
 /// poll.register(&source, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
 ///

@@ -17,9 +17,8 @@ use crate::Poll;
 /// # Examples
 ///
 /// ```
-/// use selector::{Evented, IoSource, Poll};
+/// use readywire::{Evented, IoSource, Poll, PollOpt, Ready, Token};
 /// use std::io;
-/// use token_ready::{PollOpt, Ready, Token};
 ///
 /// struct Device {
 ///     io: IoSource<std::net::TcpStream>,

@@ -20,7 +20,7 @@ use crate::sys::{RawEvent, Scratch};
 /// has the new token, and of its kinds those within the new interest.
 ///
 /// ```
-/// use selector::{Events, Poll};
+/// use readywire::{Events, Poll};
 /// use std::time::Duration;
 ///
 /// let poll = Poll::new()?;

@@ -100,10 +100,9 @@ use crate::{Backend, Evented, Events, RegistrationError};
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, IoSource, Poll};
+/// use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token};
 /// use std::io::{Read, Write};
 /// use std::time::Duration;
-/// use token_ready::{PollOpt, Ready, Token};
 ///
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -183,7 +182,7 @@ impl Poll {
     /// the system says.
     ///
     /// ```
-    /// use selector::{Backend, Poll};
+    /// use readywire::{Backend, Poll};
     ///
     /// # #[cfg(unix)]
     /// assert_eq!(Poll::with_backend(Backend::Poll)?.backend(), Backend::Poll);
@@ -215,7 +214,7 @@ impl Poll {
     ///
     /// # Examples
     /// ```
-    /// use selector::{Events, Poll};
+    /// use readywire::{Events, Poll};
     /// use std::time::{Duration, Instant};
     ///
     /// Poll::use_millisecond_timeouts();
@@ -266,8 +265,7 @@ impl Poll {
     /// The registration is then as it was.
     ///
     /// ```
-    /// use selector::{Poll, Registration};
-    /// use token_ready::{PollOpt, Ready, Token};
+    /// use readywire::{Poll, PollOpt, Ready, Registration, Token};
     ///
     /// let poll = Poll::new()?;
     /// let (registration, _set_readiness) = Registration::new();
@@ -343,7 +341,7 @@ impl Poll {
     ///
     /// # Examples
     /// ```
-    /// use selector::{Events, Poll};
+    /// use readywire::{Events, Poll};
     /// use std::io::ErrorKind;
     /// use std::time::Duration;
     ///

@@ -25,9 +25,8 @@ use crate::{Evented, Poll};
 /// long as it lives.
 ///
 /// ```
-/// use selector::{Events, IoSource, Poll};
+/// use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token};
 /// use std::io::{Read, Write};
-/// use token_ready::{PollOpt, Ready, Token};
 /// # fn main() -> std::io::Result<()> {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let mut b = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -88,7 +87,7 @@ impl<T: AsSource> IoSource<T> {
     ///
     /// # Examples
     /// ```
-    /// use selector::IoSource;
+    /// use readywire::IoSource;
     ///
     /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
     /// socket.set_nonblocking(true)?;
@@ -151,10 +150,9 @@ impl<T: AsSource> IoSource<T> {
     ///
     /// # Examples
     /// ```
-    /// use selector::IoSource;
+    /// use readywire::{IoSource, Ready};
     /// use std::io::{self, Read};
     /// use std::net::TcpStream;
-    /// use token_ready::Ready;
     ///
     /// fn read(source: &IoSource<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
     ///     let mut stream = source.get_sole();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Counts wrap around at `usize::MAX`.
 ///
 /// ```
-/// use selector::{Events, Poll};
+/// use readywire::{Events, Poll};
 /// use std::time::Duration;
 ///
 /// let poll = Poll::new()?;

@@ -263,9 +263,8 @@ fn check(poll: &Inner, interest: Ready, opts: PollOpt) -> io::Result<()> {
 /// then on, and some memory of the first `Poll` is kept as long as the source.
 ///
 /// ```
-/// use selector::{Events, Poll, Registration};
+/// use readywire::{Events, Poll, PollOpt, Ready, Registration, Token};
 /// use std::thread;
-/// use token_ready::{PollOpt, Ready, Token};
 ///
 /// let poll = Poll::new()?;
 /// let mut events = Events::with_capacity(8);
@@ -346,8 +345,7 @@ impl fmt::Debug for Registration {
 /// Sets the readiness of a [`Registration`], from any thread.
 ///
 /// ```
-/// use selector::Registration;
-/// use token_ready::Ready;
+/// use readywire::{Ready, Registration};
 ///
 /// let (_registration, set_readiness) = Registration::new();
 /// set_readiness.set_readiness(Ready::READABLE)?;
@@ -398,9 +396,8 @@ impl fmt::Debug for SetReadiness {
 /// is dropped.
 ///
 /// ```
-/// use selector::{Events, Poll, Waker};
+/// use readywire::{Events, Poll, Token, Waker};
 /// use std::thread;
-/// use token_ready::Token;
 ///
 /// let poll = Poll::new()?;
 /// let mut events = Events::with_capacity(8);

@@ -8,7 +8,7 @@ use std::io;
 /// # Examples
 ///
 /// ```
-/// use sockopt::OptionError;
+/// use readywire::sockopt::{self, OptionError};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;

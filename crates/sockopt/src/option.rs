@@ -56,6 +56,8 @@ impl Info {
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// // What is read as an owned value may be set from a borrowed one.
@@ -142,6 +144,8 @@ pub(crate) type Setter<T> = fn(&Info, Sock<'_>, T) -> io::Result<()>;
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// sockopt::BROADCAST.set(&socket, true)?;
@@ -160,6 +164,8 @@ pub struct ReadWrite<T: Value> {
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// assert_eq!(sockopt::TYPE.get(&socket)?, socket2::Type::DGRAM);
@@ -168,6 +174,8 @@ pub struct ReadWrite<T: Value> {
 /// ```
 ///
 /// ```compile_fail
+/// use readywire::sockopt;
+///
 /// # let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 /// sockopt::TYPE.set(&socket, socket2::Type::DGRAM);
 /// ```
@@ -181,6 +189,8 @@ pub struct ReadOnly<T: Value> {
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// # let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// # #[cfg(target_os = "linux")]

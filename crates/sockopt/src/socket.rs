@@ -21,6 +21,8 @@ plain_values!(Domain, Type, Option<Protocol>);
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// assert!(sockopt::take_error(&socket)?.is_none());

@@ -23,6 +23,8 @@ pub struct Table {
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// # fn main() -> std::io::Result<()> {
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let text = sockopt::table(&listener).to_string();
@@ -79,6 +81,8 @@ pub struct Listing {
 /// # Examples
 ///
 /// ```
+/// use readywire::sockopt;
+///
 /// let nodelay = sockopt::catalogue().find(|option| option.name == "NODELAY").unwrap();
 /// assert_eq!(nodelay.os_name, Some("TCP_NODELAY"));
 /// assert!(nodelay.systems.contains(&std::env::consts::OS));

@@ -41,7 +41,7 @@ use crate::os;
 /// ```
 /// use std::fs::File;
 /// use std::io;
-/// use tcp_listener::TcpListener;
+/// use readywire::net::TcpListener;
 ///
 /// /// Accepts a connection and drops it, though there is no descriptor left but the spare.
 /// fn turn_away(listener: &TcpListener, spare: &mut Option<File>) -> io::Result<()> {
@@ -60,8 +60,8 @@ use crate::os;
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
-/// use tcp_listener::TcpListener;
+/// use readywire::net::TcpListener;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 ///
 /// let listener = TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
 /// let poll = Poll::new()?;
@@ -134,9 +134,10 @@ impl TcpListener {
     ///
     /// # Examples
     /// ```
+    /// use readywire::sockopt;
     /// use socket2::{Domain, Socket, Type};
     /// use std::net::{Ipv4Addr, SocketAddr};
-    /// use tcp_listener::TcpListener;
+    /// use readywire::net::TcpListener;
     ///
     /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     /// # #[cfg(target_os = "linux")] {
@@ -196,7 +197,7 @@ impl TcpListener {
     /// ```
     /// use std::io::{Read, Write};
     ///
-    /// # let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// # let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// # let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// # client.write_all(b"hello")?;
     /// let (mut stream, peer) = listener.accept_std()?;
@@ -230,7 +231,7 @@ impl TcpListener {
     ///
     /// # Examples
     /// ```
-    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// assert_ne!(listener.local_addr()?.port(), 0);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -250,7 +251,7 @@ impl TcpListener {
     ///
     /// # Examples
     /// ```
-    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let clone = listener.try_clone()?;
     /// assert_eq!(clone.local_addr()?, listener.local_addr()?);
     /// # Ok::<(), std::io::Error>(())
@@ -269,7 +270,7 @@ impl TcpListener {
     ///
     /// # Examples
     /// ```
-    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// assert!(listener.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -294,9 +295,9 @@ impl TcpListener {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     ///
-    /// let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// let (stream, _) = listener.try_io(Ready::READABLE, |listener| listener.accept())?;
     /// # Ok::<(), std::io::Error>(())
@@ -332,7 +333,7 @@ impl TcpListener {
 /// set through [`sockopt`], which takes a `&TcpListener` too.
 ///
 /// ```
-/// # let listener = tcp_listener::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// # let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
 /// listener.set_ttl(17)?;
 /// assert_eq!(listener.ttl()?, 17);
 ///

@@ -15,7 +15,7 @@ use crate::TcpStream;
 ///
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// # let stream = readywire::net::TcpStream::from_stream(stream)?;
 /// stream.set_nodelay(true)?;
 /// assert!(stream.nodelay()?);
 ///

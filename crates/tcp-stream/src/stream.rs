@@ -26,9 +26,9 @@ use crate::os;
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use readywire::net::TcpStream;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 /// use std::io::{self, Read, Write};
-/// use tcp_stream::TcpStream;
 ///
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let address = listener.local_addr()?;
@@ -116,7 +116,7 @@ impl TcpStream {
     /// ```
     /// use socket2::{Domain, Socket, Type};
     /// use std::net::SocketAddr;
-    /// use tcp_stream::TcpStream;
+    /// use readywire::net::TcpStream;
     ///
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let address = listener.local_addr()?;
@@ -146,7 +146,7 @@ impl TcpStream {
     ///
     /// # Examples
     /// ```
-    /// use tcp_stream::TcpStream;
+    /// use readywire::net::TcpStream;
     ///
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let address = listener.local_addr()?;
@@ -180,7 +180,7 @@ impl TcpStream {
     /// # Examples
     /// ```
     /// use socket2::SockRef;
-    /// use tcp_stream::TcpStream;
+    /// use readywire::net::TcpStream;
     ///
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -231,7 +231,7 @@ impl TcpStream {
     /// # Examples
     /// ```
     /// use std::io;
-    /// use tcp_stream::TcpStream;
+    /// use readywire::net::TcpStream;
     ///
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = TcpStream::connect(&listener.local_addr()?)?;
@@ -257,7 +257,7 @@ impl TcpStream {
     /// # Examples
     /// ```
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    /// # let stream = tcp_stream::TcpStream::connect(&listener.local_addr()?)?;
+    /// # let stream = readywire::net::TcpStream::connect(&listener.local_addr()?)?;
     /// assert!(stream.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -280,7 +280,7 @@ impl TcpStream {
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let address = listener.local_addr()?;
     /// # let stream = std::net::TcpStream::connect(address)?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// assert_eq!(stream.peer_addr()?, address);
     /// assert!(stream.local_addr()?.ip().is_loopback());
     /// # Ok::<(), std::io::Error>(())
@@ -320,7 +320,7 @@ impl TcpStream {
     /// # use std::io::Write;
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// let mut clone = stream.try_clone()?;
     /// drop(stream);
     /// clone.write_all(b"still there")?;
@@ -355,7 +355,7 @@ impl TcpStream {
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// # let (mut peer, _) = listener.accept()?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// stream.shutdown(std::net::Shutdown::Write)?;
     /// assert_eq!(peer.read(&mut [0; 1])?, 0);
     /// # Ok::<(), std::io::Error>(())
@@ -381,7 +381,7 @@ impl TcpStream {
     /// # let (mut peer, _) = listener.accept()?;
     /// # peer.write_all(b"hello")?;
     /// # stream.peek(&mut [0])?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// let mut buf = [0; 5];
     /// for _ in 0..2 {
     ///     assert_eq!(stream.peek(&mut buf)?, 5);
@@ -415,7 +415,7 @@ impl TcpStream {
     /// # let (mut peer, _) = listener.accept()?;
     /// # peer.write_all(b"headbody")?;
     /// # stream.peek(&mut [0])?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// let (mut head, mut body) = ([0; 4], [0; 16]);
     /// let n = stream.read_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
     /// assert_eq!((n, &head, &body[..4]), (8, b"head", &b"body"[..]));
@@ -454,7 +454,7 @@ impl TcpStream {
     /// # use std::io::IoSlice;
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// let n = stream.write_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?;
     /// assert_eq!(n, 8);
     /// # Ok::<(), std::io::Error>(())
@@ -488,12 +488,12 @@ impl TcpStream {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send_out_of_band(b"!"))?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -515,12 +515,12 @@ impl TcpStream {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-    /// let stream = tcp_stream::TcpStream::from_stream(stream)?;
+    /// let stream = readywire::net::TcpStream::from_stream(stream)?;
     /// let message = [b'x'; 4096];
     /// let count = stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {

@@ -5,7 +5,7 @@ use crate::{Ready, Token};
 /// One source's readiness, as a poll hands it out.
 ///
 /// ```
-/// use token_ready::{Event, Ready, Token};
+/// use readywire::{Event, Ready, Token};
 ///
 /// let event = Event::new(Ready::WRITABLE, Token(1));
 /// assert_eq!(event.token(), Token(1));

@@ -9,7 +9,7 @@ bitflags::bitflags! {
     /// when registering.
     ///
     /// ```
-    /// use token_ready::PollOpt;
+    /// use readywire::PollOpt;
     ///
     /// let opts = PollOpt::edge() | PollOpt::oneshot();
     /// assert!(opts.is_edge() && opts.is_oneshot() && !opts.is_level());

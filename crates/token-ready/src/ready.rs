@@ -12,7 +12,7 @@ bitflags::bitflags! {
     /// The flags exist as constants and, as in mio 0.6, as functions:
     ///
     /// ```
-    /// use token_ready::Ready;
+    /// use readywire::Ready;
     ///
     /// let mut interest = Ready::readable() | Ready::writable();
     /// assert!(interest.is_readable() && interest.contains(Ready::WRITABLE));

@@ -5,7 +5,7 @@
 /// Any value may be used, `usize::MAX` included: none is reserved.
 ///
 /// ```
-/// use token_ready::Token;
+/// use readywire::Token;
 ///
 /// let token = Token::from(3);
 /// assert_eq!(usize::from(token), 3);

@@ -11,7 +11,7 @@ use crate::UdpSocket;
 /// which takes a `&UdpSocket` too.
 ///
 /// ```
-/// # let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+/// # let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
 /// socket.set_broadcast(true)?;
 /// assert!(socket.broadcast()?);
 ///
@@ -174,7 +174,7 @@ impl UdpSocket {
     /// ```
     /// use std::net::Ipv4Addr;
     ///
-    /// let socket = udp_socket::UdpSocket::bind(&"0.0.0.0:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"0.0.0.0:0".parse().unwrap())?;
     /// let group = Ipv4Addr::new(224, 0, 0, 123);
     /// socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
     /// socket.leave_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;

@@ -32,8 +32,8 @@ use token_ready::{PollOpt, Ready, Token};
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
-/// use udp_socket::UdpSocket;
+/// use readywire::net::UdpSocket;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 ///
 /// let any = "127.0.0.1:0".parse().unwrap();
 /// let server = UdpSocket::bind(&any)?;
@@ -99,9 +99,10 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
+    /// use readywire::sockopt;
     /// use socket2::{Domain, Socket, Type};
     /// use std::net::{Ipv6Addr, SocketAddr};
-    /// use udp_socket::UdpSocket;
+    /// use readywire::net::UdpSocket;
     ///
     /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
     /// sockopt::ONLY_V6.set(&socket, true)?;
@@ -151,7 +152,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let own = socket.local_addr()?;
     /// assert!(socket.peer_addr().is_err());
     /// socket.connect(own)?;
@@ -174,7 +175,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let clone = socket.try_clone()?;
     /// assert_eq!(clone.local_addr()?, socket.local_addr()?);
     /// # Ok::<(), std::io::Error>(())
@@ -206,7 +207,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// assert_eq!(socket.send_to(b"hello", &socket.local_addr()?)?, 5);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -242,7 +243,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let own = socket.local_addr()?;
     /// socket.send_to(b"hello", &own)?;
     /// let mut buf = [0; 16];
@@ -287,7 +288,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// socket.connect(socket.local_addr()?)?;
     /// socket.send(b"hello")?;
     /// let mut buf = [0; 16];
@@ -343,7 +344,7 @@ impl UdpSocket {
     /// ```
     /// use std::io::IoSliceMut;
     ///
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let own = socket.local_addr()?;
     /// socket.send_to(b"headbody", &own)?;
     /// let (mut head, mut body) = ([0; 4], [0; 2]);
@@ -383,7 +384,7 @@ impl UdpSocket {
     /// ```
     /// use std::io::IoSlice;
     ///
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// socket.connect(socket.local_addr()?)?;
     /// assert_eq!(socket.send_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
     /// assert_eq!(socket.recv(&mut [0; 16])?, 8);
@@ -407,7 +408,7 @@ impl UdpSocket {
     /// ```
     /// use std::io::IoSlice;
     ///
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let bufs = [IoSlice::new(b"head"), IoSlice::new(b"body")];
     /// assert_eq!(socket.send_bufs_to(&bufs, &socket.local_addr()?)?, 8);
     /// # Ok::<(), std::io::Error>(())
@@ -426,7 +427,7 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// assert!(socket.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -454,10 +455,10 @@ impl UdpSocket {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
-    /// let socket = udp_socket::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let own = socket.local_addr()?.into();
     /// socket.try_io(Ready::WRITABLE, |socket| SockRef::from(socket).send_to(b"hello", &own))?;
     /// assert_eq!(socket.recv(&mut [0; 16])?, 5);

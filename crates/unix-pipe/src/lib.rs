@@ -28,7 +28,7 @@ pub use crate::writer::PipeWriter;
 /// ```
 /// use std::io::{ErrorKind, Read, Write};
 ///
-/// let (mut reader, mut writer) = unix_pipe::pipe()?;
+/// let (mut reader, mut writer) = readywire::unix::pipe()?;
 /// assert_eq!(reader.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
 /// writer.write_all(b"hello")?;
 /// assert_eq!(reader.read(&mut [0; 16])?, 5);

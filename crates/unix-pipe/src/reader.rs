@@ -21,10 +21,10 @@ use crate::os;
 /// What a child process writes:
 ///
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use readywire::unix::PipeReader;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 /// use std::io::{ErrorKind, Read};
 /// use std::process::{Command, Stdio};
-/// use unix_pipe::PipeReader;
 ///
 /// let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
 /// let mut output = PipeReader::try_from(child.stdout.take().unwrap())?;
@@ -67,7 +67,7 @@ impl PipeReader {
     /// # Examples
     /// ```
     /// let (reader, writer) = std::io::pipe()?;
-    /// let reader = unix_pipe::PipeReader::from_std(reader)?;
+    /// let reader = readywire::unix::PipeReader::from_std(reader)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_std(reader: io::PipeReader) -> io::Result<PipeReader> {
@@ -85,7 +85,7 @@ impl PipeReader {
     ///
     /// # Examples
     /// ```
-    /// let (reader, writer) = unix_pipe::pipe()?;
+    /// let (reader, writer) = readywire::unix::pipe()?;
     /// let clone = reader.try_clone()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -109,10 +109,10 @@ impl PipeReader {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use std::io::{Read, Write};
     ///
-    /// let (reader, mut writer) = unix_pipe::pipe()?;
+    /// let (reader, mut writer) = readywire::unix::pipe()?;
     /// writer.write_all(b"hello")?;
     /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut [0; 16]))?;
     /// assert_eq!(count, 5);
@@ -135,10 +135,10 @@ impl PipeReader {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use std::io::{Read, Write};
     ///
-    /// let (reader, mut writer) = unix_pipe::pipe()?;
+    /// let (reader, mut writer) = readywire::unix::pipe()?;
     /// writer.write_all(b"hello")?;
     /// let mut buf = [0; 16];
     /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut buf))?;

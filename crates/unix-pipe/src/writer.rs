@@ -27,7 +27,7 @@ use crate::os;
 /// ```
 /// use std::io::{ErrorKind, Write};
 ///
-/// let (reader, mut writer) = unix_pipe::pipe()?;
+/// let (reader, mut writer) = readywire::unix::pipe()?;
 /// writer.write_all(b"hello")?;
 /// drop(reader);
 /// assert_eq!(writer.write(b"?").unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -53,7 +53,7 @@ impl PipeWriter {
     /// # Examples
     /// ```
     /// let (reader, writer) = std::io::pipe()?;
-    /// let writer = unix_pipe::PipeWriter::from_std(writer)?;
+    /// let writer = readywire::unix::PipeWriter::from_std(writer)?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_std(writer: io::PipeWriter) -> io::Result<PipeWriter> {
@@ -71,7 +71,7 @@ impl PipeWriter {
     ///
     /// # Examples
     /// ```
-    /// let (reader, writer) = unix_pipe::pipe()?;
+    /// let (reader, writer) = readywire::unix::pipe()?;
     /// let clone = writer.try_clone()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -95,10 +95,10 @@ impl PipeWriter {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use std::io::{Read, Write};
     ///
-    /// let (mut reader, writer) = unix_pipe::pipe()?;
+    /// let (mut reader, writer) = readywire::unix::pipe()?;
     /// writer.try_io(Ready::WRITABLE, |mut writer| writer.write(b"hello"))?;
     /// assert_eq!(reader.read(&mut [0; 16])?, 5);
     /// # Ok::<(), std::io::Error>(())
@@ -120,10 +120,10 @@ impl PipeWriter {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use std::io::Write;
     ///
-    /// let (_reader, writer) = unix_pipe::pipe()?;
+    /// let (_reader, writer) = readywire::unix::pipe()?;
     /// let message = [b'x'; 4096];
     /// let count = writer.try_io(Ready::WRITABLE, |mut writer| writer.write(&message))?;
     /// if count < message.len() {

@@ -31,8 +31,8 @@ use crate::rights::{self, Received};
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
-/// use unix_socket::UnixDatagram;
+/// use readywire::unix::UnixDatagram;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("socket");
@@ -120,7 +120,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// use unix_socket::UnixDatagram;
+    /// use readywire::unix::UnixDatagram;
     ///
     /// let socket = UnixDatagram::from_std(std::os::unix::net::UnixDatagram::unbound()?)?;
     /// # Ok::<(), std::io::Error>(())
@@ -154,7 +154,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// use unix_socket::UnixDatagram;
+    /// use readywire::unix::UnixDatagram;
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("socket");
@@ -189,7 +189,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// let (one, _other) = unix_socket::UnixDatagram::pair()?;
+    /// let (one, _other) = readywire::unix::UnixDatagram::pair()?;
     /// assert!(one.local_addr()?.is_unnamed());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -221,7 +221,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// # let (socket, _other) = unix_socket::UnixDatagram::pair()?;
+    /// # let (socket, _other) = readywire::unix::UnixDatagram::pair()?;
     /// let clone = socket.try_clone()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -239,7 +239,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// let (one, _other) = unix_socket::UnixDatagram::pair()?;
+    /// let (one, _other) = readywire::unix::UnixDatagram::pair()?;
     /// one.shutdown(std::net::Shutdown::Write)?;
     /// assert!(one.send(b"x").is_err());
     /// # Ok::<(), std::io::Error>(())
@@ -255,7 +255,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// # let (socket, _other) = unix_socket::UnixDatagram::pair()?;
+    /// # let (socket, _other) = readywire::unix::UnixDatagram::pair()?;
     /// assert!(socket.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -280,7 +280,7 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// let (one, other) = readywire::unix::UnixDatagram::pair()?;
     /// one.send(b"hello")?;
     /// let mut buf = [0; 16];
     /// assert_eq!(other.peek(&mut buf)?, 5);
@@ -320,7 +320,7 @@ impl UnixDatagram {
     /// # #[cfg(target_os = "linux")] {
     /// use std::os::linux::net::SocketAddrExt;
     /// use std::os::unix::net::SocketAddr;
-    /// use unix_socket::UnixDatagram;
+    /// use readywire::unix::UnixDatagram;
     ///
     /// let name = format!("unix-datagram-example-{}", std::process::id());
     /// let address = SocketAddr::from_abstract_name(&name)?;
@@ -397,7 +397,7 @@ impl UnixDatagram {
     /// ```
     /// use std::io::{IoSlice, IoSliceMut};
     ///
-    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// let (one, other) = readywire::unix::UnixDatagram::pair()?;
     /// assert_eq!(one.send_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
     /// let (mut head, mut body) = ([0; 4], [0; 16]);
     /// let n = other.recv_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
@@ -468,7 +468,7 @@ impl UnixDatagram {
     /// # Examples
     /// ```
     /// use std::os::fd::AsFd;
-    /// use unix_socket::UnixDatagram;
+    /// use readywire::unix::UnixDatagram;
     ///
     /// let (one, other) = UnixDatagram::pair()?;
     /// let null = std::fs::File::open("/dev/null")?;
@@ -502,10 +502,10 @@ impl UnixDatagram {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
-    /// let (one, other) = unix_socket::UnixDatagram::pair()?;
+    /// let (one, other) = readywire::unix::UnixDatagram::pair()?;
     /// one.try_io(Ready::WRITABLE, |socket| SockRef::from(socket).send(b"hello"))?;
     /// assert_eq!(other.recv(&mut [0; 16])?, 5);
     /// # Ok::<(), std::io::Error>(())

@@ -26,8 +26,8 @@ use crate::{UnixStream, addr};
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
-/// use unix_socket::{UnixListener, UnixStream};
+/// use readywire::unix::{UnixListener, UnixStream};
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("socket");
@@ -101,7 +101,7 @@ impl UnixListener {
     /// # Examples
     /// ```
     /// use socket2::{Domain, SockAddr, Socket, Type};
-    /// use unix_socket::UnixListener;
+    /// use readywire::unix::UnixListener;
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("socket");
@@ -155,7 +155,7 @@ impl UnixListener {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("socket");
-    /// let listener = unix_socket::UnixListener::bind(&path)?;
+    /// let listener = readywire::unix::UnixListener::bind(&path)?;
     /// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -176,7 +176,7 @@ impl UnixListener {
     /// # Examples
     /// ```
     /// # let folder = tempfile::tempdir()?;
-    /// # let listener = unix_socket::UnixListener::bind(folder.path().join("socket"))?;
+    /// # let listener = readywire::unix::UnixListener::bind(folder.path().join("socket"))?;
     /// let clone = listener.try_clone()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -195,7 +195,7 @@ impl UnixListener {
     /// # Examples
     /// ```
     /// # let folder = tempfile::tempdir()?;
-    /// # let listener = unix_socket::UnixListener::bind(folder.path().join("socket"))?;
+    /// # let listener = readywire::unix::UnixListener::bind(folder.path().join("socket"))?;
     /// assert!(listener.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -220,8 +220,8 @@ impl UnixListener {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
-    /// use unix_socket::{UnixListener, UnixStream};
+    /// use readywire::unix::{UnixListener, UnixStream};
+    /// use readywire::Ready;
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("socket");

@@ -27,9 +27,9 @@ use crate::rights::{self, Received};
 ///
 /// # Examples
 /// ```
-/// use selector::{Events, Poll, PollOpt, Ready, Token};
+/// use readywire::unix::UnixStream;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 /// use std::io::{Read, Write};
-/// use unix_socket::UnixStream;
 ///
 /// let (mut one, mut other) = UnixStream::pair()?;
 /// let poll = Poll::new()?;
@@ -63,7 +63,7 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// use unix_socket::{UnixListener, UnixStream};
+    /// use readywire::unix::{UnixListener, UnixStream};
     ///
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("socket");
@@ -90,7 +90,7 @@ impl UnixStream {
     /// # #[cfg(target_os = "linux")] {
     /// use std::os::linux::net::SocketAddrExt;
     /// use std::os::unix::net::SocketAddr;
-    /// use unix_socket::{UnixListener, UnixStream};
+    /// use readywire::unix::{UnixListener, UnixStream};
     ///
     /// let name = format!("unix-socket-example-{}", std::process::id());
     /// let address = SocketAddr::from_abstract_name(&name)?;
@@ -134,7 +134,7 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// use unix_socket::UnixStream;
+    /// use readywire::unix::UnixStream;
     ///
     /// let (one, _other) = std::os::unix::net::UnixStream::pair()?;
     /// let stream = UnixStream::from_std(one)?;
@@ -206,7 +206,7 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// let (one, _other) = unix_socket::UnixStream::pair()?;
+    /// let (one, _other) = readywire::unix::UnixStream::pair()?;
     /// let peer = one.peer_credentials()?;
     /// println!("user {}, group {}", peer.uid, peer.gid);
     /// # #[cfg(target_os = "linux")]
@@ -229,7 +229,7 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// # let (stream, _other) = unix_socket::UnixStream::pair()?;
+    /// # let (stream, _other) = readywire::unix::UnixStream::pair()?;
     /// let clone = stream.try_clone()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -251,7 +251,7 @@ impl UnixStream {
     /// ```
     /// use std::io::Read;
     ///
-    /// let (one, mut other) = unix_socket::UnixStream::pair()?;
+    /// let (one, mut other) = readywire::unix::UnixStream::pair()?;
     /// one.shutdown(std::net::Shutdown::Write)?;
     /// assert_eq!(other.read(&mut [0; 4])?, 0);
     /// # Ok::<(), std::io::Error>(())
@@ -267,7 +267,7 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// # let (stream, _other) = unix_socket::UnixStream::pair()?;
+    /// # let (stream, _other) = readywire::unix::UnixStream::pair()?;
     /// assert!(stream.take_error()?.is_none());
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -292,7 +292,7 @@ impl UnixStream {
     /// ```
     /// use std::io::Write;
     ///
-    /// let (mut one, other) = unix_socket::UnixStream::pair()?;
+    /// let (mut one, other) = readywire::unix::UnixStream::pair()?;
     /// one.write_all(b"hello")?;
     /// for _ in 0..2 {
     ///     assert_eq!(other.peek(&mut [0; 16])?, 5);
@@ -322,7 +322,7 @@ impl UnixStream {
     /// ```
     /// use std::io::{IoSlice, IoSliceMut};
     ///
-    /// let (one, other) = unix_socket::UnixStream::pair()?;
+    /// let (one, other) = readywire::unix::UnixStream::pair()?;
     /// assert_eq!(one.write_bufs(&[IoSlice::new(b"head"), IoSlice::new(b"body")])?, 8);
     /// let (mut head, mut body) = ([0; 4], [0; 16]);
     /// let n = other.read_bufs(&mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)])?;
@@ -411,7 +411,7 @@ impl UnixStream {
     /// ```
     /// use std::io::{IoSlice, IoSliceMut};
     /// use std::os::fd::AsFd;
-    /// use unix_socket::UnixStream;
+    /// use readywire::unix::UnixStream;
     ///
     /// let (one, other) = UnixStream::pair()?;
     /// let null = std::fs::File::open("/dev/null")?;
@@ -456,10 +456,10 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
-    /// let (one, other) = unix_socket::UnixStream::pair()?;
+    /// let (one, other) = readywire::unix::UnixStream::pair()?;
     /// one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(b"hello"))?;
     /// assert_eq!(other.peek(&mut [0; 16])?, 5);
     /// # Ok::<(), std::io::Error>(())
@@ -481,10 +481,10 @@ impl UnixStream {
     ///
     /// # Examples
     /// ```
-    /// use selector::Ready;
+    /// use readywire::Ready;
     /// use socket2::SockRef;
     ///
-    /// let (one, _other) = unix_socket::UnixStream::pair()?;
+    /// let (one, _other) = readywire::unix::UnixStream::pair()?;
     /// let message = [b'x'; 4096];
     /// let count = one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {

@@ -1,5 +1,6 @@
 //! `cargo xtask lint`
 
+mod examples;
 mod imports;
 mod top_level;
 
@@ -9,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::summary::Summary;
 
-/// Check formatting, clippy, documentation, the top level and who may import whom
+/// Check formatting, clippy, documentation, the top level, who may import whom and examples
 ///
 /// Needs: the components rustfmt and clippy of the toolchain in use.
 #[derive(Args)]
@@ -20,6 +21,7 @@ impl Lint {
         let mut summary = Summary::default();
         summary.step("top level", || refuse(top_level::violations(sh)?));
         summary.step("imports", || refuse(imports::violations(sh)?));
+        summary.step("examples", || refuse(examples::violations(sh)?));
         summary.step("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?));
         summary.step("clippy", || {
             Ok(cmd!(

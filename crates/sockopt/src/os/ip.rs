@@ -18,6 +18,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// sockopt::TTL.set(&socket, 1)?;
@@ -42,6 +44,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
@@ -64,6 +67,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
@@ -86,6 +90,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// // Expedited forwarding.
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
@@ -106,6 +112,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// sockopt::MULTICAST_LOOP_V4.set(&socket, false)?;
@@ -122,6 +130,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// sockopt::MULTICAST_TTL_V4.set(&socket, 4)?;
@@ -139,6 +149,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
@@ -157,6 +168,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
@@ -176,6 +188,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;

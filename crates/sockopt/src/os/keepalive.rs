@@ -13,7 +13,7 @@ use crate::option::{Info, ReadWrite, Value, plain_values};
 /// ```
 /// # #[cfg(unix)] // Wine lacks it.
 /// # fn main() -> std::io::Result<()> {
-/// use sockopt::Keepalive;
+/// use readywire::sockopt::{self, Keepalive};
 /// use std::time::Duration;
 ///
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;

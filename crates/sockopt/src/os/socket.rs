@@ -40,6 +40,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -55,6 +56,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// sockopt::BROADCAST.set(&socket, true)?;
@@ -72,6 +75,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -97,6 +101,7 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
         /// use std::time::Duration;
         ///
         /// # fn main() -> std::io::Result<()> {
@@ -127,6 +132,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// sockopt::SEND_BUFFER_SIZE.set(&socket, 32 * 1024)?;
@@ -148,6 +155,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -164,6 +172,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// assert!(sockopt::ACCEPTS_CONNECTIONS.get(&listener)?);
@@ -178,6 +188,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// assert_eq!(sockopt::TYPE.get(&socket)?, socket2::Type::DGRAM);
@@ -209,6 +221,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -228,6 +241,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -245,6 +259,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -264,6 +279,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -284,6 +300,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::io::ErrorKind;
         ///
@@ -305,6 +322,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::io::ErrorKind;
         ///
@@ -326,6 +344,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -344,6 +363,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::io::ErrorKind;
         ///
@@ -366,6 +386,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -387,6 +408,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::io::ErrorKind;
         ///
@@ -408,6 +430,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::io::ErrorKind;
         /// use std::time::Duration;
@@ -437,6 +460,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// assert_eq!(sockopt::DOMAIN.get(&socket)?, socket2::Domain::IPV4);
@@ -453,6 +478,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
         /// assert_eq!(sockopt::PROTOCOL.get(&socket)?, Some(socket2::Protocol::UDP));

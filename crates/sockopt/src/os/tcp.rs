@@ -35,6 +35,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -76,6 +78,7 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
         /// use std::time::Duration;
         ///
         /// # #[cfg(unix)] // Wine lacks it.
@@ -128,6 +131,7 @@ options! {
         /// ```
         /// # #[cfg(unix)] // Wine lacks it.
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::time::Duration;
         ///
@@ -153,6 +157,7 @@ options! {
         /// ```
         /// # #[cfg(unix)] // Wine lacks it.
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::time::Duration;
         ///
@@ -179,6 +184,7 @@ options! {
         /// ```
         /// # #[cfg(unix)] // Wine lacks it.
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -206,6 +212,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -229,6 +236,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -252,6 +260,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -271,6 +280,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -297,6 +308,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -321,6 +334,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         /// use std::time::Duration;
         ///
@@ -340,6 +354,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -360,6 +376,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use std::time::Duration;
         ///
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -381,6 +398,7 @@ options! {
         ///
         /// ```
         /// # fn main() -> std::io::Result<()> {
+        /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -399,6 +417,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -433,6 +453,8 @@ options! {
         /// # Examples
         ///
         /// ```
+        /// use readywire::sockopt;
+        ///
         /// # #[cfg(unix)] // Wine lacks it.
         /// # fn main() -> std::io::Result<()> {
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;

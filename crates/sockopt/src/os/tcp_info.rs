@@ -19,7 +19,7 @@ use crate::option::{Info, Value, sealed};
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
-/// use sockopt::TcpState;
+/// use readywire::sockopt::{self, TcpState};
 ///
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -298,7 +298,7 @@ impl TcpInfo {
     /// # Examples
     ///
     /// ```
-    /// use sockopt::{TcpInfo, TcpState};
+    /// use readywire::sockopt::{TcpInfo, TcpState};
     ///
     /// let mut bytes = [0; 104];
     /// bytes[0] = 10;

@@ -14,7 +14,7 @@ use crate::option::Id;
 /// # Examples
 ///
 /// ```
-/// use sockopt::AsSock;
+/// use readywire::sockopt::{self, AsSock};
 ///
 /// fn prepare(socket: &impl AsSock) -> std::io::Result<()> {
 ///     sockopt::REUSE_ADDRESS.set(socket, true)

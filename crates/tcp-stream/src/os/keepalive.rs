@@ -14,7 +14,7 @@ use crate::TcpStream;
 /// # {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// # let stream = readywire::net::TcpStream::from_stream(stream)?;
 /// // Given up after 60 s of silence and 4 probes, 10 s apart.
 /// stream.set_keepalive(Some(Duration::from_secs(60)))?;
 /// stream.set_keepalive_interval(Duration::from_secs(10))?;

@@ -15,7 +15,7 @@ use crate::stream::socket;
 /// # #[cfg(any(target_os = "linux", target_os = "android"))] {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// # let stream = readywire::net::TcpStream::from_stream(stream)?;
 /// stream.set_user_timeout(Some(Duration::from_secs(20)))?;
 /// assert_eq!(stream.user_timeout()?, Some(Duration::from_secs(20)));
 /// stream.set_quickack(true)?;
@@ -52,7 +52,7 @@ impl TcpStream {
     /// # use std::io::{self, Write};
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let address = listener.local_addr()?;
-    /// let mut stream = tcp_stream::TcpStream::connect_fast_open(&address)?;
+    /// let mut stream = readywire::net::TcpStream::connect_fast_open(&address)?;
     /// match stream.write(b"hello") {
     ///     Ok(n) => println!("{n} bytes are on their way, in the first segment"),
     ///     Err(e) if e.kind() == io::ErrorKind::WouldBlock => println!("it connects first"),

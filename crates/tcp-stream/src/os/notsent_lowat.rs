@@ -10,7 +10,7 @@ use crate::TcpStream;
 /// # #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))] {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
-/// # let stream = tcp_stream::TcpStream::from_stream(stream)?;
+/// # let stream = readywire::net::TcpStream::from_stream(stream)?;
 /// stream.set_notsent_lowat(16 * 1024)?;
 /// assert_eq!(stream.notsent_lowat()?, 16 * 1024);
 /// # }

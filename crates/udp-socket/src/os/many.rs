@@ -99,7 +99,8 @@ impl UdpSocket {
     /// # Examples
     /// ```
     /// # #[cfg(any(target_os = "linux", target_os = "android"))] {
-    /// use udp_socket::{Incoming, UdpSocket};
+    /// use readywire::net::UdpSocket;
+    /// use readywire::net::udp::Incoming;
     ///
     /// let socket = UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let own = socket.local_addr()?;
@@ -149,7 +150,8 @@ impl UdpSocket {
     /// # Examples
     /// ```
     /// # #[cfg(any(target_os = "linux", target_os = "android"))] {
-    /// use udp_socket::{Outgoing, UdpSocket};
+    /// use readywire::net::UdpSocket;
+    /// use readywire::net::udp::Outgoing;
     ///
     /// let socket = UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
     /// let to = Some(socket.local_addr()?);

@@ -37,10 +37,10 @@ use crate::{Evented, Poll};
 ///
 /// # Examples
 /// ```
-/// use selector::{EventedFd, Events, Poll};
+/// use readywire::unix::EventedFd;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token};
 /// use std::io::Write;
 /// use std::os::fd::{AsFd, AsRawFd};
-/// use token_ready::{PollOpt, Ready, Token};
 ///
 /// let (reader, mut writer) = std::io::pipe()?;
 /// let poll = Poll::new()?;

@@ -59,8 +59,8 @@ fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
 ///
 /// # Examples
 /// ```
-/// use selector::{EventedPoll, Events, Poll, Waker};
-/// use token_ready::{PollOpt, Ready, Token};
+/// use readywire::unix::EventedPoll;
+/// use readywire::{Events, Poll, PollOpt, Ready, Token, Waker};
 ///
 /// let (outer, inner) = (Poll::new()?, Poll::new()?);
 /// outer.register(&EventedPoll(&inner), Token(0), Ready::READABLE, PollOpt::LEVEL)?;
