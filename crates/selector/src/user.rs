@@ -116,13 +116,10 @@ impl User {
     }
 
     fn readiness(&self) -> Ready {
-        if let Some(home) = self.home.get() {
-            return home.cell().readiness();
+        match self.home.get().map_or_else(|| self.lock_without_home(), Ok) {
+            Ok(home) => home.cell().readiness(),
+            Err(place) => place.readiness,
         }
-        let place = self.lock();
-        // It may have been given a cell meanwhile.
-        let home = self.home.get();
-        home.map_or(place.readiness, |home| home.cell().readiness())
     }
 
     #[inline(always)]
@@ -142,14 +139,17 @@ impl User {
 
     #[cold]
     fn set_without_cell(&self, readiness: Ready) {
-        let mut place = self.lock();
-        match self.home.get() {
-            Some(home) => {
-                drop(place);
-                self.set_cell(home, readiness);
-            }
-            None => place.readiness = readiness,
+        match self.lock_without_home() {
+            Ok(home) => self.set_cell(home, readiness),
+            Err(mut place) => place.readiness = readiness,
         }
+    }
+
+    /// Locks the place that holds the readiness of a source without a cell. Returns the home instead
+    /// if the source got one since the caller looked: the readiness is in its cell then.
+    fn lock_without_home(&self) -> Result<&Home, MutexGuard<'_, Place>> {
+        let place = self.lock();
+        self.home.get().ok_or(place)
     }
 
     /// Has the cell that counts say what the first one says.
@@ -446,5 +446,26 @@ impl Waker {
 impl fmt::Debug for Waker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Events;
+
+    #[test]
+    fn readiness_set_as_the_source_gets_its_cell_is_reported() {
+        let poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(1);
+        let (registration, set) = Registration::new();
+        poll.register(&registration, Token(1), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        // The setter found no cell, and got the lock after the registration.
+        set.user.set_without_cell(Ready::READABLE);
+        assert_eq!(set.readiness(), Ready::READABLE);
+        assert_eq!(poll.poll(&mut events, Some(Duration::ZERO)).unwrap(), 1);
     }
 }
