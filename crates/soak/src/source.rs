@@ -1,6 +1,6 @@
 //! The sockets and pipes under test, as one type.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ impl Source for PipeReader {
     read!();
 
     fn write(&self, _data: &[u8], _via: Via) -> io::Result<usize> {
-        Err(ErrorKind::Unsupported.into())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -127,7 +127,7 @@ impl Source for PipeWriter {
     write!();
 
     fn read(&self, _buffer: &mut [u8], _via: Via) -> io::Result<usize> {
-        Err(ErrorKind::Unsupported.into())
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
