@@ -88,7 +88,17 @@ impl Arena {
 
     /// Says that no event may be handed out under `token` from now on.
     pub(crate) fn retire(&self, token: Token) {
-        self.retired.add(token);
+        let now = self.retired.advance();
+        self.end(token, now);
+    }
+
+    /// Says that nothing is to be done about an event under `token` from now on.
+    pub(crate) fn forget(&self, token: Token) {
+        self.end(token, Epoch::NEVER);
+    }
+
+    fn end(&self, token: Token, epoch: Epoch) {
+        self.retired.add(token, epoch);
         self.targets.lock().expect("no panic").remove(&token);
     }
 
@@ -201,6 +211,9 @@ impl Arena {
             ..
         } = self;
         drop(stopper);
+        // Its last wake is still pending: each thread passed it on.
+        let mut events = Events::with_capacity(64);
+        while poll.poll(&mut events, Some(Duration::ZERO))? > 0 {}
         let state = format!("{poll:?}");
         ensure!(
             state.contains("registrations: []"),
@@ -213,6 +226,10 @@ impl Arena {
 /// A moment, in terms of how many registrations have ended.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 struct Epoch(u64);
+
+impl Epoch {
+    const NEVER: Epoch = Epoch(u64::MAX);
+}
 
 /// Which registrations have ended, and when.
 #[derive(Default)]
@@ -229,10 +246,13 @@ impl Retired {
         Epoch(self.now.load(Ordering::SeqCst))
     }
 
-    fn add(&self, token: Token) {
+    fn advance(&self) -> Epoch {
+        Epoch(self.now.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    fn add(&self, token: Token, epoch: Epoch) {
         let mut tokens = self.tokens.lock().expect("no panic");
-        let epoch = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        tokens.insert(token, Epoch(epoch));
+        tokens.insert(token, epoch);
         if tokens.len() > Retired::REMEMBERED {
             tokens.pop_first();
         }
@@ -253,11 +273,12 @@ mod tests {
     fn events_are_stale_if_their_registration_ended_before_they_were_taken() {
         let retired = Retired::default();
         let before = retired.now();
-        retired.add(Token(1));
+        retired.add(Token(1), retired.advance());
         assert!(!retired.before(Token(1), before));
         assert!(retired.before(Token(1), retired.now()));
         for token in 2..2 + Retired::REMEMBERED {
-            retired.add(Token(token));
+            retired.add(Token(token), Epoch::NEVER);
+            assert!(!retired.before(Token(token), retired.now()));
         }
         assert!(
             retired.before(Token(1), before),

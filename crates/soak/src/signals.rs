@@ -63,7 +63,10 @@ pub(crate) struct Signals<'a> {
     /// Wakers that live long.
     wakers: Vec<(Kept, Waker)>,
     registrations: Vec<(Kept, Registration)>,
-    /// What was given once in this round.
+    /// Those that were dropped in this round. A wake can still be pending when all were seen: one is counted
+    /// before it is made.
+    closed: Vec<Kept>,
+    /// Wakers of one wake, which were dropped in this round.
     once: Vec<Kept>,
 }
 
@@ -74,6 +77,7 @@ impl Signals<'_> {
             random,
             wakers: Vec::new(),
             registrations: Vec::new(),
+            closed: Vec::new(),
             once: Vec::new(),
         }
     }
@@ -96,6 +100,9 @@ impl Signals<'_> {
             self.settle();
             for kept in self.once.drain(..) {
                 self.arena.retire(kept.token);
+            }
+            for kept in self.closed.drain(..) {
+                self.arena.forget(kept.token);
             }
             if !rounds.settled() {
                 break;
@@ -147,7 +154,7 @@ impl Signals<'_> {
             let at = self.random.below(self.wakers.len());
             let (kept, waker) = self.wakers.swap_remove(at);
             drop(waker);
-            self.once.push(kept);
+            self.closed.push(kept);
         }
         if !self.registrations.is_empty() {
             let at = self.random.below(self.registrations.len());
@@ -251,11 +258,9 @@ impl Signals<'_> {
             .registrations
             .iter()
             .map(|(kept, _)| ("a registration", kept));
-        let once = self
-            .once
-            .iter()
-            .map(|kept| ("a waker that was dropped", kept));
-        let all: Vec<_> = wakers.chain(registrations).chain(once).collect();
+        let dropped = self.once.iter().chain(&self.closed);
+        let dropped = dropped.map(|kept| ("a waker that was dropped", kept));
+        let all: Vec<_> = wakers.chain(registrations).chain(dropped).collect();
         self.arena.wait(|| {
             let missing = all.iter().filter_map(|(what, kept)| kept.missing(what));
             missing.collect()
