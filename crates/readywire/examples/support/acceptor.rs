@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use readywire::net::{TcpListener, TcpStream};
 use readywire::{Poll, PollOpt, Ready, Token};
 
-use crate::system::{attempt, explain, is_out_of_descriptors};
+use crate::system::{attempt, explain, is_listeners_own, is_out_of_descriptors, is_shortage};
 
 /// A listener that takes nobody in while there is no descriptor left.
 pub(crate) struct Acceptor {
@@ -35,21 +37,30 @@ impl Acceptor {
         self.listener.local_addr()
     }
 
-    /// Accepts a client; `None` if nobody waits, or nobody can be taken in at the moment.
+    /// Accepts a client; `None` if there is none, or if none can be accepted at the moment.
     ///
-    /// `others` tells whether there are connections whose end gives a descriptor back; without any,
-    /// it is an error that there is none.
+    /// `others` says whether there are connections whose end frees a descriptor.
+    ///
+    /// # Errors
+    /// An error of the listener itself, and `EMFILE` without `others`: nothing here would free a
+    /// descriptor. Any other error concerns one connection or passes; the server goes on.
     pub(crate) fn accept(&mut self, poll: &Poll, others: bool) -> Result<Option<TcpStream>> {
-        loop {
-            match attempt(|| self.listener.accept()) {
-                Ok(accepted) => return Ok(accepted.map(|(stream, _)| stream)),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) if is_out_of_descriptors(&error) && others => {
-                    self.pause(poll)?;
-                    return Ok(None);
-                }
-                Err(error) => return Err(explain(error).context("cannot accept")),
+        match attempt(|| self.listener.accept()) {
+            Ok(accepted) => Ok(accepted.map(|(stream, _)| stream)),
+            Err(error) if is_listeners_own(&error) => Err(explain(error).context("cannot accept")),
+            Err(error) if is_shortage(&error) && others => {
+                self.pause(poll)?;
+                Ok(None)
             }
+            Err(error) if is_out_of_descriptors(&error) => {
+                Err(explain(error).context("cannot accept"))
+            }
+            Err(error) if is_shortage(&error) => {
+                wait_for_memory();
+                Ok(None)
+            }
+            // Reported by the level again if there are more clients.
+            Err(_one_connection) => Ok(None),
         }
     }
 
@@ -60,7 +71,7 @@ impl Acceptor {
         poll.reregister(&self.listener, self.token, Ready::empty(), PollOpt::LEVEL)
     }
 
-    /// Begins again, a descriptor having been given back.
+    /// Accepts again, as a descriptor was freed.
     pub(crate) fn resume(&mut self, poll: &Poll) -> io::Result<()> {
         if !std::mem::take(&mut self.paused) {
             return Ok(());
@@ -69,21 +80,12 @@ impl Acceptor {
     }
 }
 
-/// Tells whether an error of `accept` is that of a connection which went away while it waited, and
-/// not the listener's: Linux hands on what the network had to say of it.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
-        PermissionDenied, TimedOut,
-    };
-    matches!(
-        error.kind(),
-        ConnectionAborted
-            | ConnectionReset
-            | HostUnreachable
-            | NetworkDown
-            | NetworkUnreachable
-            | PermissionDenied
-            | TimedOut
-    )
+/// Waits a moment. The server has no connection that it could serve meanwhile, and the listener would
+/// be reported over and over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no event reports that the system has memory again"
+)]
+fn wait_for_memory() {
+    thread::sleep(Duration::from_millis(50));
 }

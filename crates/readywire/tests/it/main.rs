@@ -2,6 +2,8 @@
 
 mod chat;
 mod echo;
+#[cfg(target_os = "linux")]
+mod faults;
 mod httpd;
 mod mio_06;
 mod process;
