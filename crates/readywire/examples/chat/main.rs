@@ -22,7 +22,7 @@ mod stop;
 #[path = "../support/system.rs"]
 mod system;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,11 +86,13 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Passes on what the operator types, until the end of it.
+/// Announces what the operator types, until the end of the input. Lines are read as bytes, because
+/// input that is not UTF-8 is no reason to stop.
 fn read_aloud(operator: &Operator) {
     let read = io::stdin()
-        .lines()
-        .try_for_each(|line| operator.announce(line?));
+        .lock()
+        .split(b'\n')
+        .try_for_each(|line| operator.announce(member::printable(&line?)));
     if let Err(error) = read {
         eprintln!("nothing more is announced: {error}");
     }

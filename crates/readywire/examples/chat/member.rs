@@ -80,12 +80,11 @@ impl Member {
         Ok(received? != Some(0))
     }
 
-    /// Takes the next line, without its end and without what would do things to a terminal.
+    /// Takes the next line.
     pub(crate) fn line(&mut self) -> Option<String> {
         let end = self.input.iter().position(|byte| *byte == b'\n')?;
         let line: Vec<u8> = self.input.drain(..=end).collect();
-        let text = String::from_utf8_lossy(&line);
-        Some(text.chars().filter(|c| !c.is_control()).collect())
+        Some(printable(&line))
     }
 
     /// Tells whether the line that is coming does not fit.
@@ -127,4 +126,10 @@ impl Member {
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len() - self.told
     }
+}
+
+/// Returns the text of a line, without its end and without the characters that control a terminal.
+pub(crate) fn printable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.chars().filter(|c| !c.is_control()).collect()
 }

@@ -83,6 +83,7 @@ testkit::on_each_backend! {
     names_are_asked_for_until_they_fit,
     who_leaves_is_missed,
     what_the_operator_types_is_announced,
+    lines_that_are_not_utf8_do_not_silence_anybody,
     a_member_that_does_not_read_is_put_out,
     a_member_that_says_too_much_is_put_out,
     a_pause_keeps_members_waiting_and_loses_nothing,
@@ -183,6 +184,26 @@ fn what_the_operator_types_is_announced(backend: Backend) {
     drop(operator);
     ann.says("is anybody there?");
     bob.hears("<ann> is anybody there?");
+}
+
+fn lines_that_are_not_utf8_do_not_silence_anybody(backend: Backend) {
+    let mut command = example("chat");
+    command.args(["--backend", &backend.to_string()]);
+    let mut room = Server::start(command.stdin(Stdio::piped()));
+    let mut operator = room.process.0.stdin.take().expect("a pipe");
+    let mut ann = Member::new(&room, "ann", &mut []);
+    let mut bob = Member::new(&room, "bob", &mut [&mut ann]);
+    let lines = b"one\nbad \xff\nthree\r\n";
+    operator.write_all(lines).expect("type");
+    for member in [&mut ann, &mut bob] {
+        for line in ["! one", "! bad \u{fffd}", "! three"] {
+            member.hears(line);
+        }
+    }
+    ann.stream.get_mut().write_all(lines).expect("send");
+    for line in ["<ann> one", "<ann> bad \u{fffd}", "<ann> three"] {
+        bob.hears(line);
+    }
 }
 
 fn a_member_that_does_not_read_is_put_out(backend: Backend) {
