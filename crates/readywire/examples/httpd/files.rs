@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::response::Status;
 use crate::system::is_out_of_descriptors;
+use crate::target;
 
 /// The directory that is served.
 ///
@@ -48,7 +49,7 @@ impl Files {
 
     /// Opens what the target of a request means.
     pub(crate) fn open(&self, target: &str) -> Result<Found, Missing> {
-        let path = path_of(target)?;
+        let path = target::path(target)?;
         let mut file = self.root.join(relative(path)?);
         let is_folder = path.ends_with('/');
         if is_folder {
@@ -89,23 +90,6 @@ fn status_of(error: io::Error) -> Missing {
         _ => Status::InternalError,
     };
     Missing::Refused(status)
-}
-
-/// Returns the path of a target, which may be a whole URL, without its query.
-fn path_of(target: &str) -> Result<&str, Status> {
-    let local = match target.get(..7) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("http://") => {
-            let rest = &target[7..];
-            rest.find('/').map_or("/", |slash| &rest[slash..])
-        }
-        _ => target,
-    };
-    let path = local.split(['?', '#']).next().unwrap_or_default();
-    if path.starts_with('/') {
-        Ok(path)
-    } else {
-        Err(Status::BadRequest)
-    }
 }
 
 /// Turns a path into one below the directory.

@@ -6,6 +6,7 @@
 //! * `server.rs`: the loop, its deadlines, and ending;
 //! * `connection.rs`: one client, from request to response to request;
 //! * `request.rs`: what is accepted as a request, and what answers anything else;
+//! * `target.rs`: the grammar of request targets and of `Host`;
 //! * `files.rs`: from a request's path to a file of the directory, and never out of it.
 //!
 //! Files are read on the thread of the loop. That is right for files in the system's cache; a server
@@ -24,6 +25,7 @@ mod server;
 mod stop;
 #[path = "../support/system.rs"]
 mod system;
+mod target;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

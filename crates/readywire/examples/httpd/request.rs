@@ -3,6 +3,7 @@
 use httparse::{EMPTY_HEADER, Header};
 
 use crate::response::Status;
+use crate::target;
 
 /// How long the head of a request may be, from its method to the empty line.
 pub(crate) const HEAD: usize = 8 * 1024;
@@ -51,6 +52,7 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Request>, Status> {
     else {
         return Err(Status::BadRequest);
     };
+    let has_target = target::is_of_method(target, method);
     let method = match method {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
@@ -58,8 +60,13 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Request>, Status> {
         _ => return Err(Status::NotImplemented),
     };
     let fields = Fields(parsed.headers);
-    let hosts = fields.all("Host").count();
-    if hosts > 1 || (hosts == 0 && version == 1) {
+    let hosts: Vec<&[u8]> = fields.all("Host").collect();
+    let has_host = match *hosts {
+        [] => version == 0,
+        [host] => target::is_host(host),
+        _ => false,
+    };
+    if !has_target || !has_host {
         return Err(Status::BadRequest);
     }
     let lasting = if version == 1 {

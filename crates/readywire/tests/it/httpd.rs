@@ -191,6 +191,8 @@ testkit::on_each_backend! {
     what_does_not_exist_is_not_found,
     nothing_outside_the_directory_is_served,
     malformed_requests_are_refused,
+    targets_follow_the_grammar,
+    hosts_follow_the_grammar,
     oversized_requests_are_refused,
     other_methods_are_refused,
     a_refusal_arrives_though_the_client_still_sends,
@@ -355,6 +357,117 @@ fn malformed_requests_are_refused(backend: Backend) {
         assert_eq!(site.status_of(request), 400, "{request:?}");
     }
     assert_eq!(site.status_of("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
+}
+
+fn targets_follow_the_grammar(backend: Backend) {
+    let site = Site::new(backend);
+    for (method, target, status) in [
+        // The query of a URL without a path is no path: this is `/`, which has a page.
+        ("GET", "http://a?next=/nothing", 200),
+        ("GET", "http://a", 200),
+        ("GET", "HTTP://a:80/docs/", 200),
+        ("GET", "http://a:/?b", 200),
+        ("GET", "http://[::1]:80/", 200),
+        ("GET", "http://[::ffff:127.0.0.1]/", 200),
+        ("GET", "http://[v1.a:b]/", 200),
+        ("GET", "http://%41.b/", 200),
+        ("GET", "/?a=/b?c:@%20", 200),
+        ("GET", "http:///docs/", 400),
+        ("GET", "http://", 400),
+        ("GET", "http://?a", 400),
+        ("GET", "http://:80/", 400),
+        ("GET", "http://user@a/", 400),
+        ("GET", "http://a:b/", 400),
+        ("GET", "http://a:80:80/", 400),
+        ("GET", "http://[::1/", 400),
+        ("GET", "http://[::1]80/", 400),
+        ("GET", "http://[::1%25eth0]/", 400),
+        ("GET", "http://[1.2.3.4]/", 400),
+        ("GET", "http://[v.a]/", 400),
+        ("GET", "http://%4/", 400),
+        ("GET", "ftp://a/", 400),
+        ("GET", "http:/docs/", 400),
+        ("GET", "/#a", 400),
+        ("GET", "/?%zz", 400),
+        ("GET", "/[a]", 400),
+        ("GET", "/?a|b", 400),
+        ("GET", "*", 400),
+        ("GET", "a:80", 400),
+        ("OPTIONS", "*", 405),
+        ("OPTIONS", "/", 405),
+        ("OPTIONS", "**", 400),
+        ("CONNECT", "a:80", 405),
+        ("CONNECT", "[::1]:80", 405),
+        ("CONNECT", "a", 400),
+        ("CONNECT", "a:", 400),
+        ("CONNECT", ":80", 400),
+        ("CONNECT", "/", 400),
+        ("DELETE", "*", 400),
+    ] {
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: here\r\n\r\n");
+        assert_eq!(site.status_of(&request), status, "{method} {target}");
+    }
+}
+
+fn hosts_follow_the_grammar(backend: Backend) {
+    let site = Site::new(backend);
+    for (hosts, status) in [
+        (
+            ["", "a", "a.b", "A-1_~", "a:80", "a:", "127.0.0.1:7"].as_slice(),
+            200,
+        ),
+        (
+            &[
+                "[::1]",
+                "[::1]:80",
+                "[1:2::3.4.5.6]",
+                "[v7.x]:",
+                "%c3%a4",
+                "a!$&'()*+,;=",
+            ],
+            200,
+        ),
+        (
+            &[
+                "a b", "user@a", "a/", "a?b", "a#b", "http://a", "a,b c", "a\tb",
+            ],
+            400,
+        ),
+        (
+            &[
+                "a:b", "a:8 0", "a:80:80", ":80", ":", "a:-1", "%", "%4", "%4g",
+            ],
+            400,
+        ),
+        (
+            &[
+                "::1",
+                "[::1",
+                "::1]",
+                "[]",
+                "[::1]80",
+                "[::g]",
+                "[::1%eth0]",
+                "[v.x]",
+                "[vz.x]",
+            ],
+            400,
+        ),
+        (
+            &["\u{e4}", "a\\b", "a\"b", "a<b>", "{a}", "a^b", "a|b", "a`b"],
+            400,
+        ),
+    ] {
+        for host in hosts {
+            // A URL as target does not excuse a wrong field.
+            for target in ["/", "http://there/"] {
+                for version in ["HTTP/1.1", "HTTP/1.0"] {
+                    let request = format!("GET {target} {version}\r\nHost: {host}\r\n\r\n");
+                    assert_eq!(site.status_of(&request), status, "{request:?}");
+                }
+            }
+        }
+    }
 }
 
 fn oversized_requests_are_refused(backend: Backend) {
