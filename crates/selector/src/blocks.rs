@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 /// Blocks by number, made as they are needed: the first `NEAR` are one step away, the others in tiers
 /// that double.
 pub(crate) struct Blocks<B, const NEAR: usize> {
-    near: [OnceLock<B>; NEAR],
-    tiers: [OnceLock<Box<[OnceLock<B>]>>; TIERS],
+    near: Box<[OnceLock<B>; NEAR]>,
+    tiers: Box<[Tier<B>]>,
 }
+
+type Tier<B> = OnceLock<Box<[OnceLock<B>]>>;
 
 const FIRST: u32 = 64;
 const TIERS: usize = 18;
@@ -16,10 +18,22 @@ const TIERS: usize = 18;
 impl<B, const NEAR: usize> Default for Blocks<B, NEAR> {
     fn default() -> Blocks<B, NEAR> {
         Blocks {
-            near: [const { OnceLock::new() }; NEAR],
-            tiers: [const { OnceLock::new() }; TIERS],
+            near: array(unset(NEAR)),
+            tiers: unset(TIERS),
         }
     }
+}
+
+fn unset<T>(len: usize) -> Box<[OnceLock<T>]> {
+    (0..len).map(|_| OnceLock::new()).collect()
+}
+
+/// Takes a slice on the heap, made of so many elements, for an array: to make the array itself would
+/// take its size in stack.
+pub(crate) fn array<S, A: TryFrom<S>>(slice: S) -> A {
+    slice
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("the slice has the array's length"))
 }
 
 impl<B, const NEAR: usize> Blocks<B, NEAR> {
@@ -69,17 +83,14 @@ impl<B, const NEAR: usize> Blocks<B, NEAR> {
             return block.get_or_init(make);
         }
         let (tier, at) = Blocks::<B, NEAR>::place(number);
-        let blocks = self.tiers[tier].get_or_init(|| {
-            let len = FIRST << tier;
-            (0..len).map(|_| OnceLock::new()).collect()
-        });
+        let blocks = self.tiers[tier].get_or_init(|| unset((FIRST as usize) << tier));
         blocks[at].get_or_init(make)
     }
 
     /// The blocks that have been made, with their numbers; one may be there without those before it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &B)> {
         let near = (0..).zip(self.near.iter());
-        let far = (0..).zip(&self.tiers).flat_map(|(tier, blocks)| {
+        let far = (0..).zip(self.tiers.iter()).flat_map(|(tier, blocks)| {
             let first = NEAR as u32 + (FIRST << tier) - FIRST;
             (first..).zip(blocks.get().into_iter().flatten())
         });

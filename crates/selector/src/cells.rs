@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::blocks::{Blocks, Numbers};
+use crate::blocks::{Blocks, Numbers, array};
 use crate::key::{Index, Key, Meta, reported};
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::terms;
@@ -374,7 +374,7 @@ impl Cells {
         let mut numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner());
         let number = numbers.give();
         drop(numbers);
-        let make = || Arc::new(std::array::from_fn(|_| Cell::default()));
+        let make = || array((0..BLOCK).map(|_| Cell::default()).collect::<Arc<[_]>>());
         let block = self.blocks.get_or_make(number / BLOCK, make);
         let lease = Lease {
             block: Arc::clone(block),

@@ -14,7 +14,7 @@ use std::fmt;
 
 use token_ready::{Ready, Token};
 
-use crate::blocks::{Blocks, Numbers};
+use crate::blocks::{Blocks, Numbers, array};
 use crate::cells::Cells;
 use crate::key::{Index, Key, Meta};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
@@ -62,7 +62,7 @@ type Block = [Slot; BLOCK as usize];
 const BLOCK: u32 = 256;
 
 fn make_block() -> Box<Block> {
-    Box::new(std::array::from_fn(|_| Slot::default()))
+    array((0..BLOCK).map(|_| Slot::default()).collect::<Box<[_]>>())
 }
 
 /// The slots of blocks, with their indices.

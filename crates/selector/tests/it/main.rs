@@ -9,6 +9,8 @@ mod insight;
     not(readywire_libkqueue)
 ))]
 mod sandbox;
+#[cfg(unix)]
+mod stack;
 #[cfg(windows)]
 mod windows;
 
