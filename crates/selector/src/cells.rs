@@ -543,6 +543,58 @@ mod model {
     }
 
     #[test]
+    fn an_event_is_within_the_terms_it_is_handed_out_with() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let lease = cells.give(Ready::READABLE | Ready::WRITABLE);
+            let terms = [Ready::READABLE, Ready::WRITABLE, Ready::READABLE];
+            let at = move |turn: usize| (Token(turn), terms[turn], PollOpt::EDGE);
+            let (token, interest, opts) = at(0);
+            lease.cell().register(token, interest, opts);
+            let Some(Found::Readiness(key, _)) = lease.cell().take(Index::of_cell(0)).event else {
+                panic!("it is ready");
+            };
+            let reader = thread::spawn(move || {
+                if let Some((token, found)) = cells.resolve(0, key.generation()) {
+                    let is_during = found.is_empty();
+                    assert!(is_during || found == reported(terms[token.0]), "{token:?}");
+                }
+            });
+            for turn in [1, 2] {
+                let (token, interest, opts) = at(turn);
+                lease.cell().reregister(token, interest, opts);
+            }
+            reader.join().unwrap();
+            // What was set for the last time is to be reported again.
+            assert!(is_queued(lease.cell()));
+            let again = lease.cell().take(Index::of_cell(0)).event;
+            assert_eq!(again, Some(Found::Readiness(key, Ready::READABLE)));
+        });
+    }
+
+    #[test]
+    fn a_key_is_never_resolved_to_a_later_registration() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+            let lease = cells.give(interest);
+            lease.cell().register(Token(1), interest, opts);
+            let Some(Found::Readiness(key, _)) = lease.cell().take(Index::of_cell(0)).event else {
+                panic!("it is ready");
+            };
+            let reader = thread::spawn(move || {
+                let found = cells.resolve(0, key.generation());
+                assert!(
+                    found.is_none_or(|(token, _)| token == Token(1)),
+                    "{found:?}"
+                );
+            });
+            lease.cell().register(Token(2), interest, opts);
+            reader.join().unwrap();
+        });
+    }
+
+    #[test]
     fn a_wake_is_counted_once() {
         loom::model(|| {
             let cells = Arc::new(Cells::default());
