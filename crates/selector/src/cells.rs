@@ -410,6 +410,12 @@ impl Cells {
         self.get(number)?.resolve(generation)
     }
 
+    /// Ends all registrations.
+    pub(crate) fn end_all(&self) {
+        let cells = self.blocks.iter().flat_map(|(_, cells)| cells.iter());
+        cells.for_each(Cell::end);
+    }
+
     /// Lists what is registered at the moment, by number.
     pub(crate) fn list(&self) -> impl Iterator<Item = (u32, Token, Meta)> {
         self.blocks.iter().flat_map(|(block, cells)| {

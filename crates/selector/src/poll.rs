@@ -52,8 +52,9 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
 /// dropped, no event of that registration is handed out any more: not from a batch that was polled
 /// before, not to another source that got the same descriptor number. `reregister` does not end a
-/// registration: its event in a batch survives, with the new token and within the new interest. A batch may outlive its `Poll`;
-/// it then no longer learns which of its sources are dropped.
+/// registration: its event in a batch survives, with the new token and within the new interest.
+/// Dropping the `Poll` ends all its registrations, so that a batch which outlives it holds wakes
+/// alone.
 ///
 /// # Threads
 /// Every method may be called from any thread while others poll. Several threads may poll one
@@ -385,6 +386,13 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     /// Whose turn it is where there is room for one event alone.
     system_first: AtomicBool,
+}
+
+impl Drop for Inner {
+    /// Ends the registrations: sources no longer find the table that a batch still reads.
+    fn drop(&mut self) {
+        self.shared.table.retire_all();
+    }
 }
 
 impl Inner {

@@ -43,6 +43,18 @@ impl Slot {
         is_same.then(|| (token, Meta::reported_bits(word as u32)))
     }
 
+    /// Ends the registration there is, if there is one. The caller makes sure that nobody else changes
+    /// the slot.
+    #[inline]
+    fn retire(&self) {
+        let word = self.word.load(Ordering::Relaxed);
+        if generation(word) % 2 == 1 {
+            // It publishes nothing that a reader would go on to read.
+            self.word
+                .store(word.wrapping_add(1 << 32), Ordering::Relaxed);
+        }
+    }
+
     /// The registration there is, if there is one and it is not being changed.
     fn current(&self) -> Option<(u32, Token, Meta)> {
         let (token, word) = self.get()?;
@@ -165,6 +177,13 @@ impl Table {
         numbers.take_back(number);
     }
 
+    /// Ends all registrations, of cells as well. The caller makes sure that no slot is locked any more.
+    pub(crate) fn retire_all(&self) {
+        let slots = slots(self.descriptors.iter()).chain(slots(self.given.iter()));
+        slots.for_each(|(_, slot)| slot.retire());
+        self.cells.end_all();
+    }
+
     /// Lists what is registered at the moment; `Err` holds the number of a source without a
     /// descriptor.
     pub(crate) fn list(&self) -> impl Iterator<Item = Registered> {
@@ -248,12 +267,7 @@ impl Entry<'_> {
     /// Ends the registration there is.
     #[inline]
     pub(crate) fn retire(&self) {
-        let word = self.word();
-        if generation(word) % 2 == 1 {
-            let next = word.wrapping_add(1 << 32);
-            // It publishes nothing that a reader would go on to read.
-            self.slot.word.store(next, Ordering::Relaxed);
-        }
+        self.slot.retire();
     }
 
     #[inline]

@@ -173,8 +173,6 @@ impl User {
             }
             return home;
         }
-        // A `Poll` that is gone has left its registration here.
-        home.cell().end();
         let readiness = home.cell().move_away();
         place
             .elsewhere

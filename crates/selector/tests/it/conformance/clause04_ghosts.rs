@@ -22,8 +22,7 @@ testkit::on_each_backend! {
     a_source_that_is_reregistered_at_every_event_of_another_is_served,
     user_space_sources_leave_the_batch_as_well,
     a_wake_outlives_its_waker_in_the_batch_and_in_the_queue,
-    a_batch_can_be_read_after_everything_is_gone,
-    a_batch_can_be_read_when_its_poll_is_gone,
+    a_batch_that_outlives_its_poll_holds_wakes_alone,
     nothing_comes_after_deregister_has_returned_on_another_thread,
     a_clone_of_a_dropped_source_is_silent,
     what_was_taken_out_of_a_source_is_silent,
@@ -255,27 +254,35 @@ fn a_wake_outlives_its_waker_in_the_batch_and_in_the_queue(backend: Backend) {
     assert_eq!(poll.stats().stale, 0);
 }
 
-fn a_batch_can_be_read_after_everything_is_gone(backend: Backend) {
-    let (poll, mut events) = setup(backend);
-    let pairs = ready(&poll, &mut events, 3, PollOpt::LEVEL);
-    drop(pairs);
-    drop(poll);
-    assert_eq!(events.iter().count(), 0);
-    let (poll, _) = setup(backend);
-    expect_silence(&poll, &mut events);
-}
-
-fn a_batch_can_be_read_when_its_poll_is_gone(backend: Backend) {
-    let (poll, mut events) = setup(backend);
-    let pairs = ready(&poll, &mut events, 3, PollOpt::LEVEL);
-    let waker = Waker::new(&poll, Token(9)).unwrap();
-    waker.wake().unwrap();
-    assert_eq!(collect(&poll, &mut events).len(), 4);
-    drop(poll);
-    assert_eq!(events.iter().count(), 4);
-    drop(waker);
-    assert_eq!(events.iter().count(), 4);
-    drop(pairs);
+fn a_batch_that_outlives_its_poll_holds_wakes_alone(backend: Backend) {
+    let wake = [Event::new(Ready::READABLE, Token(9))];
+    for sources_first in [true, false] {
+        let (poll, mut events) = setup(backend);
+        let pairs = ready(&poll, &mut events, 3, PollOpt::LEVEL);
+        let user = set_ready();
+        poll.register(&user.0, Token(8), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        let waker = Waker::new(&poll, Token(9)).unwrap();
+        waker.wake().unwrap();
+        assert_eq!(collect(&poll, &mut events).len(), 5);
+        if sources_first {
+            drop(pairs);
+            drop(poll);
+            assert!(events.iter().eq(wake), "{events:?}");
+        } else {
+            drop(poll);
+            drop(pairs);
+            assert!(events.iter().eq(wake), "{events:?}");
+            // What the first poll reported of it is not the next one's.
+            let (poll, mut others) = setup(backend);
+            poll.register(&user.0, Token(10), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            expect_events(&poll, &mut others, &[(Token(10), Ready::READABLE)]);
+            assert!(events.iter().eq(wake), "{events:?}");
+        }
+        let (poll, _) = setup(backend);
+        expect_silence(&poll, &mut events);
+    }
 }
 
 fn nothing_comes_after_deregister_has_returned_on_another_thread(backend: Backend) {
