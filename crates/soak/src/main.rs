@@ -1,12 +1,11 @@
 //! Hammers every backend of this machine from several threads, and detects lost events.
 //!
-//! Each backend has several [arenas](arena): a `Poll` with one thread or two that poll it, or that sleep in an outer
-//! `Poll`. Drivers work on an arena in rounds. In a round
-//! each driver does random things to its connections, wakers and registrations, and then waits
-//! until everything that it caused has been reported. The threads that poll read and write only what an
-//! event allows them to, and mostly wait without a timeout: an event that is lost stays lost, because
-//! nothing else happens until the round is over. After [`LOST_AFTER`](arena::LOST_AFTER) the driver
-//! reports what is missing and the state of the `Poll`.
+//! Each backend has several [arenas](arena). An arena is a `Poll` with one or two threads that poll it, or that
+//! sleep in an outer `Poll`. Drivers work on an arena in rounds. In a round each driver does random things to
+//! its connections, wakers and registrations, and then waits until everything that it caused has been
+//! reported. The threads that poll read and write only what an event allows them to, and mostly wait without
+//! a timeout: an event that is lost stays lost, because nothing else happens until the round is over. After
+//! [`LOST_AFTER`](arena::LOST_AFTER) the driver reports what is missing and the state of the `Poll`.
 //!
 //! Events that are handed out after their registration has ended are detected too, and at the end
 //! descriptors, registrations and memory must be as at the start.

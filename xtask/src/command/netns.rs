@@ -7,7 +7,7 @@ mod scenarios;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Deserialize;
 use xshell::{Shell, cmd};
@@ -23,7 +23,7 @@ use crate::summary::Summary;
 /// within its time limit. Tests of the sockets run on a bad loopback interface too. All traffic stays
 /// within the namespaces.
 ///
-/// Needs Linux and root, and iproute2, nftables and curl (installed where they lack). Where the kernel
+/// Needs Linux and root, and iproute2, nftables and curl (installed if missing). Where the kernel
 /// lacks something, the scenarios that need it fail.
 #[derive(Args)]
 pub(crate) struct Netns {
@@ -37,7 +37,7 @@ impl Netns {
         let filter = self.filter.as_deref().unwrap_or_default();
         let chosen = SCENARIOS.iter().filter(|(name, _)| name.contains(filter));
         let chosen: Vec<_> = chosen.collect();
-        ensure!(!chosen.is_empty(), "no scenario is called so");
+        ensure!(!chosen.is_empty(), "no scenario has such a name");
         let lab = Lab::new(sh, examples(sh)?);
         let mut summary = Summary::default();
         for (name, scenario) in chosen {
@@ -67,5 +67,5 @@ fn examples(sh: &Shell) -> Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable)
         .next();
     let folder = built.and_then(|program| Some(program.parent()?.to_owned()));
-    folder.ok_or_else(|| anyhow::anyhow!("cargo built no example"))
+    folder.context("cargo built no example")
 }

@@ -28,7 +28,7 @@ pub(crate) struct Test {
     /// processor (RPS): on Linux, as root
     ///
     /// A packet that was sent has not arrived yet when the call returns, which is not so on an ordinary
-    /// loopback interface. Needs iproute2 and nftables (installed where they lack).
+    /// loopback interface. Needs iproute2 and nftables (installed if missing).
     #[arg(long)]
     rps: bool,
 }

@@ -1,6 +1,8 @@
 //! Programs that run beside this one, and never longer than they may.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader};
+use std::mem;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -78,7 +80,7 @@ impl Running {
         }
         Ok(Ended {
             status: self.child.wait()?,
-            output: std::mem::take(&mut self.output),
+            output: mem::take(&mut self.output),
         })
     }
 
@@ -113,8 +115,8 @@ impl Running {
     }
 }
 
-impl std::fmt::Display for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`\n{}", self.shown, self.output)
     }
 }
