@@ -122,7 +122,10 @@ mod errors {
     use super::*;
     use crate::support::shown_refusal;
 
-    testkit::on_each_backend! { each_is_reported_whoever_took_the_one_before }
+    testkit::on_each_backend! {
+        each_is_reported_whoever_took_the_one_before,
+        each_is_reported_after_take_error_took_the_one_before,
+    }
 
     fn each_is_reported_whoever_took_the_one_before(backend: Backend) {
         // kqueue shows an error to who reads, and to nobody else.
@@ -141,6 +144,20 @@ mod errors {
             testkit::expect_readiness(&poll, &mut events, SOCKET, shown_refusal());
             fails(clone.recv(&mut [0; 4]), ErrorKind::ConnectionRefused);
             assert!(socket.take_error().unwrap().is_none());
+        }
+    }
+
+    fn each_is_reported_after_take_error_took_the_one_before(backend: Backend) {
+        let (poll, mut events) = poll_on(backend);
+        let (socket, _) = socket();
+        socket.connect(nobody()).unwrap();
+        poll.register(&socket, SOCKET, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..3 {
+            socket.send(b"anybody?").unwrap();
+            testkit::expect_readiness(&poll, &mut events, SOCKET, shown_refusal());
+            let error = socket.take_error().unwrap().expect("the refusal");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use selector::Ready;
+use socket2::{Domain, Socket, Type};
 use udp_socket::UdpSocket;
 
 use crate::support::{socket, wait};
@@ -24,15 +25,34 @@ fn every_option_round_trips() {
         v6.set_multicast_loop_v6(on).unwrap();
         assert_eq!(v6.multicast_loop_v6().unwrap(), on);
     }
-    socket.set_ttl(17).unwrap();
-    assert_eq!(socket.ttl().unwrap(), 17);
-    socket.set_multicast_ttl_v4(0).unwrap();
-    assert_eq!(socket.multicast_ttl_v4().unwrap(), 0);
     let v6 = v6();
-    v6.set_multicast_hops_v6(255).unwrap();
-    assert_eq!(v6.multicast_hops_v6().unwrap(), 255);
-    assert!(v6.only_v6().is_ok());
-    assert!(v6.set_only_v6(true).is_err(), "it is bound");
+    for hops in [17, 255] {
+        socket.set_ttl(hops).unwrap();
+        assert_eq!(socket.ttl().unwrap(), hops);
+    }
+    for hops in [0, 255] {
+        socket.set_multicast_ttl_v4(hops).unwrap();
+        assert_eq!(socket.multicast_ttl_v4().unwrap(), hops);
+        v6.set_multicast_hops_v6(hops).unwrap();
+        assert_eq!(v6.multicast_hops_v6().unwrap(), hops);
+    }
+}
+
+#[test]
+fn only_v6_changes_until_the_socket_is_bound() {
+    let socket = Socket::new(Domain::IPV6, Type::DGRAM, None).unwrap();
+    let unbound = UdpSocket::from_socket(socket.into()).unwrap();
+    // OpenBSD accepts no other value than true.
+    let values: &[bool] = if cfg!(target_os = "openbsd") {
+        &[true]
+    } else {
+        &[false, true]
+    };
+    for &value in values {
+        unbound.set_only_v6(value).unwrap();
+        assert_eq!(unbound.only_v6().unwrap(), value);
+    }
+    assert!(v6().set_only_v6(true).is_err());
 }
 
 #[test]

@@ -127,6 +127,34 @@ fn a_clone_shares_the_queue_and_shutdown_acts_on_both() {
     assert!(other.take_error().unwrap().is_none());
 }
 
+/// On Linux a socket is reset when its peer connects to another one with data unread.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod resets {
+    use super::*;
+
+    testkit::on_each_backend! { each_is_reported_after_take_error_took_the_one_before }
+
+    fn each_is_reported_after_take_error_took_the_one_before(backend: Backend) {
+        let (poll, mut events) = poll_on(backend);
+        let folder = Folder::new();
+        let one = UnixDatagram::bind(folder.path("one")).unwrap();
+        let other = UnixDatagram::bind(folder.path("other")).unwrap();
+        let _third = UnixDatagram::bind(folder.path("third")).unwrap();
+        poll.register(&one, SOCKET, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        for _ in 0..3 {
+            other.connect(folder.path("one")).unwrap();
+            one.connect(folder.path("other")).unwrap();
+            one.send(b"unread").unwrap();
+            other.connect(folder.path("third")).unwrap();
+            testkit::expect_readiness(&poll, &mut events, SOCKET, Ready::ERROR);
+            let error = one.take_error().unwrap().expect("a reset");
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            assert!(one.take_error().unwrap().is_none());
+        }
+    }
+}
+
 #[test]
 fn empty_buffers_in_front_of_a_datagram_are_skipped() {
     let (one, other) = UnixDatagram::pair().unwrap();

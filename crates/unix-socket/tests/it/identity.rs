@@ -168,6 +168,15 @@ fn a_stream_without_a_peer_has_no_credentials() {
     assert!(stream.peer_credentials().is_err());
 }
 
+#[test]
+fn a_descriptor_that_is_no_socket_has_no_credentials() {
+    // A failed call must not leave zeroes, which are root's.
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let stream = UnixStream::from(OwnedFd::from(file));
+    let error = stream.peer_credentials().unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOTSOCK));
+}
+
 fn a_dropped_stream_is_forgotten_though_a_duplicate_lives(backend: Backend) {
     testkit::expect_ended_despite_duplicates(
         backend,

@@ -167,3 +167,19 @@ fn writing_to_a_peer_that_is_gone_is_a_broken_pipe() {
         assert!(one.take_error().unwrap().is_none());
     });
 }
+
+/// Elsewhere the unread data are lost without an error.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn take_error_returns_once_that_the_peer_closed_with_unread_data() {
+    // In a process of its own: a child of another test may hold what is closed here, until it
+    // executes its program.
+    testkit::in_child(|| {
+        let (mut one, other) = UnixStream::pair().unwrap();
+        one.write_all(b"unread").unwrap();
+        drop(other);
+        let error = one.take_error().unwrap().expect("a reset");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert!(one.take_error().unwrap().is_none());
+    });
+}
