@@ -15,12 +15,47 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-/// Stands between two sequentially consistent operations whose order matters.
+/// Reads an atomic by `access`, which is given `ordering`.
 ///
-/// The memory model orders them as they are, and a real fence would cost as much as both. Loom
-/// knows sequential consistency of fences alone, and so gets one.
-#[inline]
-pub(crate) fn between_sequential() {
+/// The memory model puts all `SeqCst` accesses into one order, but loom does so for fences alone. Under
+/// loom there is a fence between a write by [`write`] and the next access of the same thread, if both
+/// are `SeqCst`. If either is weakened there is none, and a model can fail.
+#[inline(always)]
+pub(crate) fn read<R>(ordering: Ordering, access: impl FnOnce(Ordering) -> R) -> R {
     #[cfg(loom)]
-    loom::sync::atomic::fence(Ordering::SeqCst);
+    fences::before(ordering);
+    access(ordering)
+}
+
+/// Writes an atomic, or reads and writes it, by `access`, as [`read`] does.
+#[inline(always)]
+pub(crate) fn write<R>(ordering: Ordering, access: impl FnOnce(Ordering) -> R) -> R {
+    #[cfg(loom)]
+    fences::before(ordering);
+    let result = access(ordering);
+    #[cfg(loom)]
+    fences::after(ordering);
+    result
+}
+
+#[cfg(loom)]
+mod fences {
+    use std::cell::Cell;
+
+    use loom::sync::atomic::{Ordering, fence};
+
+    loom::thread_local! {
+        /// Whether the last write was `SeqCst`.
+        static WRITTEN: Cell<bool> = Cell::new(false);
+    }
+
+    pub(super) fn before(ordering: Ordering) {
+        if ordering == Ordering::SeqCst && WRITTEN.with(|written| written.replace(false)) {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn after(ordering: Ordering) {
+        WRITTEN.with(|written| written.set(ordering == Ordering::SeqCst));
+    }
 }
