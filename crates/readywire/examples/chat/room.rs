@@ -108,7 +108,7 @@ impl Room {
         let mut events = Events::with_capacity(256);
         while !stop.is_asked() {
             let timeout = self.pauses.timeout(Instant::now());
-            self.poll.poll(&mut events, timeout)?;
+            self.acceptor.poll(&self.poll, &mut events, timeout)?;
             for event in &events {
                 match event.token() {
                     STOP => {} // the loop's condition looks at it
@@ -116,13 +116,13 @@ impl Room {
                     OPERATOR => self.announce(),
                     Token(slot) => self.react(slot, event),
                 }
-                self.see_off()?;
+                self.see_off();
             }
             let now = Instant::now();
             while let Some(slot) = self.pauses.expired(now) {
                 self.members[slot].pause = None;
                 self.hear(slot);
-                self.see_off()?;
+                self.see_off();
             }
         }
         self.tell_all(None, "! the room closes");
@@ -131,8 +131,7 @@ impl Room {
 
     /// Accepts one client: the listener is a level, and reported again if there are more.
     fn accept(&mut self) -> Result<()> {
-        let others = !self.members.is_empty();
-        let Some(stream) = self.acceptor.accept(&self.poll, others)? else {
+        let Some(stream) = self.acceptor.accept(&self.poll)? else {
             return Ok(());
         };
         let slot = self.members.insert(Member::new(stream));
@@ -265,7 +264,7 @@ impl Room {
     }
 
     /// Lets all leave who have to.
-    fn see_off(&mut self) -> Result<()> {
+    fn see_off(&mut self) {
         while let Some((slot, why)) = self.leaving.pop() {
             // There may have been more than one reason.
             let Some(member) = self.members.try_remove(slot) else {
@@ -284,12 +283,11 @@ impl Room {
             let name = member.name.clone();
             // Dropping the stream ends its registration.
             drop(member);
-            self.acceptor.resume(&self.poll)?;
+            self.acceptor.resume(&self.poll);
             if !name.is_empty() {
                 self.tell_all(None, &format!("* {name} {how}"));
             }
         }
-        Ok(())
     }
 }
 

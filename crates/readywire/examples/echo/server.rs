@@ -64,14 +64,14 @@ impl Server {
         stop.watch(&self.poll, STOP)?;
         let mut events = Events::with_capacity(1024);
         while !stop.is_asked() {
-            self.poll.poll(&mut events, None)?;
+            self.acceptor.poll(&self.poll, &mut events, None)?;
             for event in &events {
                 match event.token() {
                     STOP => {} // the loop's condition looks at it
                     LISTENER => self.accept()?,
                     // Slots are used anew within a batch of events. That is safe: no event of a
                     // connection that is gone comes out of the batch.
-                    Token(slot) => self.drive(slot)?,
+                    Token(slot) => self.drive(slot),
                 }
             }
             progress.served(self.open(), self.served.bytes);
@@ -85,54 +85,61 @@ impl Server {
 
     fn accept(&mut self) -> Result<()> {
         for _ in 0..ROUNDS {
-            let others = self.open() > 0;
-            match self.acceptor.accept(&self.poll, others)? {
-                Some(stream) => self.take_in(stream)?,
+            match self.acceptor.accept(&self.poll)? {
+                Some(stream) => self.take_in(stream),
                 None => break,
             }
         }
         Ok(())
     }
 
-    fn take_in(&mut self, stream: TcpStream) -> Result<()> {
+    fn take_in(&mut self, stream: TcpStream) {
         self.served.connections += 1;
         // Some systems refuse an option if the client is gone already.
         let Ok(connection) = Connection::new(stream) else {
             self.served.lost += 1;
-            return Ok(());
+            return;
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
         });
-        self.poll
-            .register(&connection.stream, Token(slot), BOTH, EDGE)?;
+        // One client's trouble is not the server's.
+        if self
+            .poll
+            .register(&connection.stream, Token(slot), BOTH, EDGE)
+            .is_err()
+        {
+            self.served.lost += 1;
+            self.free.push(slot);
+            return;
+        }
         self.connections[slot] = Some(connection);
         // The first message may be there already.
-        self.drive(slot)
+        self.drive(slot);
     }
 
-    fn drive(&mut self, slot: usize) -> Result<()> {
+    fn drive(&mut self, slot: usize) {
         let Some(connection) = &mut self.connections[slot] else {
-            return Ok(());
+            return;
         };
-        match connection.drive(&mut self.served.bytes) {
-            Ok(State::Blocked) => return Ok(()),
-            Ok(State::Busy) => {
-                // What it is ready for still is reported anew by this, at the next poll.
-                self.poll
-                    .reregister(&connection.stream, Token(slot), BOTH, EDGE)?;
-                return Ok(());
-            }
+        let mut state = connection.drive(&mut self.served.bytes);
+        if let Ok(State::Busy) = state {
+            // What it is still ready for is reported again after this, by the next poll.
+            let again = self
+                .poll
+                .reregister(&connection.stream, Token(slot), BOTH, EDGE);
+            state = again.map(|()| State::Blocked);
+        }
+        match state {
+            Ok(State::Blocked | State::Busy) => return,
             Ok(State::Over) => {}
-            // One client's trouble is not the server's.
             Err(_reset) => self.served.lost += 1,
         }
         // Dropping the stream ends its registration.
         self.connections[slot] = None;
         self.free.push(slot);
-        self.acceptor.resume(&self.poll)?;
-        Ok(())
+        self.acceptor.resume(&self.poll);
     }
 }
 

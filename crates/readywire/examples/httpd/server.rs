@@ -87,18 +87,21 @@ impl Server {
         let mut events = Events::with_capacity(1024);
         while !(self.site.ending && self.connections.is_empty()) {
             let timeout = self.deadlines.timeout(Instant::now());
-            self.poll.poll(&mut events, timeout)?;
+            match &mut self.acceptor {
+                Some(acceptor) => acceptor.poll(&self.poll, &mut events, timeout)?,
+                None => self.poll.poll(&mut events, timeout).map(drop)?,
+            }
             // The same time for all that is done in this round.
             let now = Instant::now();
             for event in &events {
                 match event.token() {
                     STOP => {} // below, once for all
                     LISTENER => self.accept(now)?,
-                    Token(slot) => self.turn(slot, now, Connection::drive)?,
+                    Token(slot) => self.turn(slot, now, Connection::drive),
                 }
             }
             if stop.is_asked() && !self.site.ending {
-                self.begin_to_end(now)?;
+                self.begin_to_end(now);
             }
             while let Some(slot) = self.deadlines.expired(now) {
                 if slot == END {
@@ -106,7 +109,7 @@ impl Server {
                 }
                 self.connections[slot].deadline = None;
                 self.served.slow += 1;
-                self.turn(slot, now, Connection::expire)?;
+                self.turn(slot, now, Connection::expire);
             }
         }
         Ok(self.summary())
@@ -120,15 +123,14 @@ impl Server {
         }
     }
 
-    fn begin_to_end(&mut self, now: Instant) -> Result<()> {
+    fn begin_to_end(&mut self, now: Instant) {
         self.site.ending = true;
         self.acceptor = None;
         self.deadlines.set(END, None, now + self.timeout);
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            self.turn(slot, now, Connection::drive)?;
+            self.turn(slot, now, Connection::drive);
         }
-        Ok(())
     }
 
     fn accept(&mut self, now: Instant) -> Result<()> {
@@ -136,8 +138,7 @@ impl Server {
             let Some(acceptor) = &mut self.acceptor else {
                 break;
             };
-            let others = !self.connections.is_empty();
-            let Some(stream) = acceptor.accept(&self.poll, others)? else {
+            let Some(stream) = acceptor.accept(&self.poll)? else {
                 break;
             };
             self.served.connections += 1;
@@ -148,7 +149,7 @@ impl Server {
             }
             self.connections.insert(Connection::new(stream));
             // The first request may be there already.
-            self.turn(slot, now, Connection::drive)?;
+            self.turn(slot, now, Connection::drive);
         }
         Ok(())
     }
@@ -165,24 +166,25 @@ impl Server {
         slot: usize,
         now: Instant,
         act: impl FnOnce(&mut Connection, &mut Site) -> io::Result<Turn>,
-    ) -> Result<()> {
+    ) {
         let Some(connection) = self.connections.get_mut(slot) else {
-            return Ok(());
+            return;
         };
-        let turn = act(connection, &mut self.site);
+        let mut turn = act(connection, &mut self.site);
         if connection.has_begun() {
             let deadline = now + self.timeout;
             let set = self.deadlines.set(slot, connection.deadline, deadline);
             connection.deadline = Some(set);
         }
+        if let Ok(Turn::Busy) = turn {
+            // What it is still ready for is reported again after this, by the next poll.
+            let again = self
+                .poll
+                .reregister(&connection.stream, Token(slot), BOTH, EDGE);
+            turn = again.map(|()| Turn::Blocked);
+        }
         match turn {
-            Ok(Turn::Blocked) => return Ok(()),
-            Ok(Turn::Busy) => {
-                // What it is ready for still is reported anew by this, at the next poll.
-                self.poll
-                    .reregister(&connection.stream, Token(slot), BOTH, EDGE)?;
-                return Ok(());
-            }
+            Ok(Turn::Blocked | Turn::Busy) => return,
             Ok(Turn::Over) => {}
             // One client's trouble, or one file's, is not the server's.
             Err(_reset) => {
@@ -195,9 +197,8 @@ impl Server {
         self.deadlines.clear(slot, connection.deadline);
         drop(connection);
         if let Some(acceptor) = &mut self.acceptor {
-            acceptor.resume(&self.poll)?;
+            acceptor.resume(&self.poll);
         }
-        Ok(())
     }
 }
 

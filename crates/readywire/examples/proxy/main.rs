@@ -10,6 +10,8 @@
 
 #[path = "../support/acceptor.rs"]
 mod acceptor;
+#[path = "../support/deadlines.rs"]
+mod deadlines;
 mod flow;
 mod pair;
 mod proxy;
@@ -22,12 +24,13 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use readywire::{Backend, Poll};
 
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Targets};
 use crate::stop::Stop;
 
 /// Passes every TCP connection on to another address, until Ctrl-C.
@@ -36,9 +39,13 @@ struct Arguments {
     /// Where to listen, as ADDRESS:PORT; port 0 takes a free one and prints it
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Where to connect to, as HOST:PORT
-    #[arg(long)]
-    connect: String,
+    /// Where to connect to, as HOST:PORT; may be given several times. All addresses of all hosts are
+    /// tried in turn
+    #[arg(long, required = true)]
+    connect: Vec<String>,
+    /// How many seconds each address has to answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    connect_timeout: u32,
     /// The system's interface to poll by: epoll, kqueue, poll or afd [default: the best there is]
     #[arg(long)]
     backend: Option<Backend>,
@@ -61,12 +68,19 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let target = arguments
-        .connect
-        .to_socket_addrs()
-        .with_context(|| format!("cannot find {}", arguments.connect))?
-        .next()
-        .with_context(|| format!("{} has no address", arguments.connect))?;
+    let mut targets = Vec::new();
+    for host in &arguments.connect {
+        let addresses: Vec<SocketAddr> = host
+            .to_socket_addrs()
+            .with_context(|| format!("cannot find {host}"))?
+            .collect();
+        anyhow::ensure!(!addresses.is_empty(), "{host} has no address");
+        targets.extend(addresses);
+    }
+    let targets = Targets {
+        addresses: targets,
+        timeout: Duration::from_secs(arguments.connect_timeout.into()),
+    };
     let poll = match arguments.backend {
         Some(backend) => Poll::with_backend(backend)?,
         None => Poll::new()?,
@@ -76,11 +90,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     ctrlc::set_handler(move || asked.ask())?;
 
     let buffer = usize::try_from(arguments.buffer)?;
-    let proxy = Proxy::new(poll, arguments.listen, target, buffer, arguments.verbose)?;
-    println!(
-        "listening on {}, passing on to {target}",
-        proxy.local_addr()?
-    );
+    let passing = format!("passing on to {}", arguments.connect.join(", "));
+    let proxy = Proxy::new(poll, arguments.listen, targets, buffer, arguments.verbose)?;
+    println!("listening on {}, {passing}", proxy.local_addr()?);
     io::stdout().flush()?;
     let totals = proxy.run(&stop)?;
     println!("{totals}");

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use readywire::net::TcpStream;
 use readywire::{Event, Poll, PollOpt, Ready, Token};
@@ -43,6 +43,10 @@ pub(crate) struct Pair {
     client: End,
     server: End,
     connected: bool,
+    /// Why the addresses before the current one could not be connected to.
+    pub(crate) tried: Vec<io::Error>,
+    /// Until when the current address has to answer; the proxy keeps it.
+    pub(crate) deadline: Option<Instant>,
     up: Flow,
     down: Flow,
 }
@@ -71,11 +75,13 @@ pub(crate) enum Failure {
 
 impl Pair {
     /// Joins a client with a connection to the server that has just been asked for.
-    pub(crate) fn new(client: TcpStream, server: TcpStream) -> Pair {
+    pub(crate) fn new(client: TcpStream, server: TcpStream, tried: Vec<io::Error>) -> Pair {
         Pair {
             client: End::new(client),
             server: End::new(server),
             connected: false,
+            tried,
+            deadline: None,
             up: Flow::default(),
             down: Flow::default(),
         }
@@ -83,11 +89,24 @@ impl Pair {
 
     pub(crate) fn register(&self, poll: &Poll, slot: usize) -> io::Result<()> {
         for (end, side) in self.ends() {
-            // What is small goes on at once.
-            end.stream.set_nodelay(true)?;
-            poll.register(&end.stream, side.token(slot), BOTH, EDGE)?;
+            end.register(poll, side.token(slot))?;
         }
         Ok(())
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Goes on with a connection to another address. Dropping the last one ended its registration.
+    pub(crate) fn reconnect(
+        &mut self,
+        server: TcpStream,
+        poll: &Poll,
+        slot: usize,
+    ) -> io::Result<()> {
+        self.server = End::new(server);
+        self.server.register(poll, Side::Server.token(slot))
     }
 
     /// Asks for another turn: an edge is told once, but what a stream is ready for is reported anew
@@ -177,6 +196,12 @@ impl End {
             can: Can::default(),
             failed: false,
         }
+    }
+
+    fn register(&self, poll: &Poll, token: Token) -> io::Result<()> {
+        // What is small goes on at once.
+        self.stream.set_nodelay(true)?;
+        poll.register(&self.stream, token, BOTH, EDGE)
     }
 
     fn note(&mut self, event: Event) {

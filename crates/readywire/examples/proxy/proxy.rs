@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use indicatif::{HumanBytes, HumanCount};
@@ -11,6 +13,7 @@ use readywire::{Event, Events, Poll, Token};
 use slab::Slab;
 
 use crate::acceptor::Acceptor;
+use crate::deadlines::Deadlines;
 use crate::flow::Buffers;
 use crate::pair::{Failure, Pair, Side, Turn, abort};
 use crate::stop::Stop;
@@ -23,10 +26,19 @@ const STOP: Token = Token(usize::MAX - 1);
 /// How many clients are accepted before those that are there have their turn.
 const ACCEPTS: usize = 64;
 
+/// Where to connect to: the first address that answers.
+pub(crate) struct Targets {
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// How long each of them has.
+    pub(crate) timeout: Duration,
+}
+
 pub(crate) struct Proxy {
     poll: Poll,
     acceptor: Acceptor,
-    target: SocketAddr,
+    targets: Targets,
+    /// Those of the connection attempts that are under way.
+    deadlines: Deadlines,
     pairs: Slab<Pair>,
     /// A client for whose connection to the server there was no descriptor.
     waiting: Option<TcpStream>,
@@ -50,7 +62,7 @@ impl Proxy {
     pub(crate) fn new(
         poll: Poll,
         listen: SocketAddr,
-        target: SocketAddr,
+        targets: Targets,
         buffer: usize,
         verbose: bool,
     ) -> Result<Proxy> {
@@ -58,7 +70,8 @@ impl Proxy {
         Ok(Proxy {
             poll,
             acceptor,
-            target,
+            targets,
+            deadlines: Deadlines::default(),
             pairs: Slab::new(),
             waiting: None,
             buffers: Buffers::new(buffer),
@@ -76,13 +89,19 @@ impl Proxy {
         stop.watch(&self.poll, STOP)?;
         let mut events = Events::with_capacity(1024);
         while !stop.is_asked() {
-            self.poll.poll(&mut events, None)?;
+            let timeout = self.deadlines.timeout(Instant::now());
+            self.acceptor.poll(&self.poll, &mut events, timeout)?;
             for event in &events {
                 match event.token() {
                     STOP => {} // the loop's condition looks at it
                     LISTENER => self.accept()?,
-                    _ => self.react(event)?,
+                    _ => self.react(event),
                 }
+            }
+            let now = Instant::now();
+            while let Some(slot) = self.deadlines.expired(now) {
+                self.pairs[slot].deadline = None;
+                self.try_next(slot, io::ErrorKind::TimedOut.into());
             }
         }
         for (_, pair) in &self.pairs {
@@ -92,87 +111,135 @@ impl Proxy {
     }
 
     fn accept(&mut self) -> Result<()> {
+        if let Some(client) = self.waiting.take() {
+            self.take_in(client);
+        }
         for _ in 0..ACCEPTS {
-            let others = !self.pairs.is_empty();
-            let Some(client) = self.acceptor.accept(&self.poll, others)? else {
-                break;
-            };
-            self.totals.clients += 1;
-            self.take_in(client)?;
             if self.waiting.is_some() {
                 break;
             }
+            let Some(client) = self.acceptor.accept(&self.poll)? else {
+                break;
+            };
+            self.totals.clients += 1;
+            self.take_in(client);
         }
         Ok(())
     }
 
-    fn take_in(&mut self, client: TcpStream) -> Result<()> {
-        let server = match TcpStream::connect(&self.target) {
-            Ok(server) => server,
-            Err(error) if is_out_of_descriptors(&error) && !self.pairs.is_empty() => {
+    fn take_in(&mut self, client: TcpStream) {
+        let mut tried = Vec::new();
+        let Some(server) = self.connect(&mut tried) else {
+            if tried.iter().any(is_out_of_descriptors) && !self.pairs.is_empty() {
                 self.waiting = Some(client);
-                self.acceptor.pause(&self.poll)?;
-                return Ok(());
-            }
-            Err(error) => {
+                self.acceptor.pause(&self.poll);
+            } else {
                 abort(&client);
-                self.complain(&Failure::Connect(error));
-                return Ok(());
+                self.refuse(&tried);
             }
+            return;
         };
-        let slot = self.pairs.insert(Pair::new(client, server));
+        let slot = self.pairs.insert(Pair::new(client, server, tried));
         self.totals.most = self.totals.most.max(self.pairs.len());
-        match self.pairs[slot].register(&self.poll, slot) {
-            Ok(()) => Ok(()),
-            Err(error) => self.fail(slot, &Failure::Broken(error)),
+        self.limit(slot);
+        if let Err(error) = self.pairs[slot].register(&self.poll, slot) {
+            self.break_off(slot, &error);
         }
     }
 
-    fn react(&mut self, event: Event) -> Result<()> {
+    /// Begins to connect to the first address that is not among the `tried`, one error for each.
+    fn connect(&self, tried: &mut Vec<io::Error>) -> Option<TcpStream> {
+        while let Some(address) = self.targets.addresses.get(tried.len()) {
+            match TcpStream::connect(address) {
+                Ok(server) => return Some(server),
+                Err(error) => tried.push(error),
+            }
+        }
+        None
+    }
+
+    /// Goes on with the next address, as the current one failed with `error`.
+    fn try_next(&mut self, slot: usize, error: io::Error) {
+        let mut tried = mem::take(&mut self.pairs[slot].tried);
+        tried.push(error);
+        let Some(server) = self.connect(&mut tried) else {
+            self.refuse(&tried);
+            return self.abort(slot);
+        };
+        let pair = &mut self.pairs[slot];
+        pair.tried = tried;
+        match pair.reconnect(server, &self.poll, slot) {
+            Ok(()) => self.limit(slot),
+            Err(error) => self.break_off(slot, &error),
+        }
+    }
+
+    /// Limits how long the current address has to answer.
+    fn limit(&mut self, slot: usize) {
+        let (pair, until) = (&mut self.pairs[slot], Instant::now() + self.targets.timeout);
+        pair.deadline = Some(self.deadlines.set(slot, pair.deadline, until));
+    }
+
+    fn react(&mut self, event: Event) {
         let (slot, side) = Side::of(event.token());
         // The pair may have ended earlier in this batch. Its slot may be another's by now, but no
         // event of a stream that is gone comes out of the batch.
         let Some(pair) = self.pairs.get_mut(slot) else {
-            return Ok(());
+            return;
         };
         pair.note(side, event);
-        match pair.drive(&mut self.buffers) {
-            Ok(Turn::Blocked) => Ok(()),
-            Ok(Turn::Busy) => Ok(pair.queue_up(&self.poll, slot)?),
+        let turn = pair.drive(&mut self.buffers);
+        if pair.is_connected() {
+            self.deadlines.clear(slot, pair.deadline.take());
+        }
+        match turn {
+            Ok(Turn::Blocked) => {}
+            Ok(Turn::Busy) => {
+                if let Err(error) = pair.queue_up(&self.poll, slot) {
+                    self.break_off(slot, &error);
+                }
+            }
             Ok(Turn::Over) => self.end(slot),
-            Err(failure) => self.fail(slot, &failure),
+            Err(Failure::Connect(error)) => self.try_next(slot, error),
+            Err(Failure::Broken(error)) => self.break_off(slot, &error),
         }
     }
 
-    fn fail(&mut self, slot: usize, failure: &Failure) -> Result<()> {
+    fn break_off(&mut self, slot: usize, error: &io::Error) {
+        self.totals.broken += 1;
+        if self.verbose {
+            eprintln!("a connection broke off: {error}");
+        }
+        self.abort(slot);
+    }
+
+    fn abort(&mut self, slot: usize) {
         self.pairs[slot].abort();
-        self.complain(failure);
-        self.end(slot)
+        self.end(slot);
     }
 
     /// Closes both connections of a pair; their registrations end with them.
-    fn end(&mut self, slot: usize) -> Result<()> {
+    fn end(&mut self, slot: usize) {
         let mut pair = self.pairs.remove(slot);
+        self.deadlines.clear(slot, pair.deadline);
         pair.give_back(&mut self.buffers);
         self.totals.count(&pair);
         drop(pair);
         if let Some(client) = self.waiting.take() {
-            self.take_in(client)?;
+            self.take_in(client);
         }
         if self.waiting.is_none() {
-            self.acceptor.resume(&self.poll)?;
+            self.acceptor.resume(&self.poll);
         }
-        Ok(())
     }
 
-    fn complain(&mut self, failure: &Failure) {
-        let (count, error) = match failure {
-            Failure::Connect(error) => (&mut self.totals.refused, error),
-            Failure::Broken(error) => (&mut self.totals.broken, error),
-        };
-        *count += 1;
+    /// Notes that no address could be connected to, and why, an error for each.
+    fn refuse(&mut self, errors: &[io::Error]) {
+        self.totals.refused += 1;
         if self.verbose {
-            eprintln!("a connection to {} failed: {error}", self.target);
+            let tried = self.targets.addresses.iter().zip(errors);
+            let tried: Vec<_> = tried.map(|(at, error)| format!("{at}: {error}")).collect();
+            eprintln!("cannot connect to {}", tried.join("; "));
         }
     }
 }

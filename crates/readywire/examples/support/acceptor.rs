@@ -2,34 +2,42 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use readywire::net::{TcpListener, TcpStream};
-use readywire::{Poll, PollOpt, Ready, Token};
+use readywire::{Events, Poll, PollOpt, Ready, Token};
 
-use crate::system::{attempt, explain, is_listeners_own, is_out_of_descriptors, is_shortage};
+use crate::system::{attempt, explain, is_listeners_own, is_shortage};
 
-/// A listener that takes nobody in while there is no descriptor left.
+/// How many errors in a row are taken for those of connections that are gone.
+const ERRORS: u32 = 16;
+/// How long a pause lasts if no connection ends before.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A listener that pauses while the system has no room for another connection.
 pub(crate) struct Acceptor {
     listener: TcpListener,
     token: Token,
-    paused: bool,
+    /// When accepting is tried again.
+    paused: Option<Instant>,
+    /// A shortage was reported: the next one is not, or a busy server would write nothing else.
+    reported: bool,
 }
 
 impl Acceptor {
-    /// Listens on `address`, and has `poll` report under `token` that somebody waits.
+    /// Listens on `address`, and has `poll` report waiting connections under `token`.
     pub(crate) fn bind(poll: &Poll, token: Token, address: SocketAddr) -> Result<Acceptor> {
         let listener = TcpListener::bind(&address)
             .map_err(explain)
             .with_context(|| format!("cannot listen on {address}"))?;
-        // Level: clients are accepted in batches, and who is left is reported again.
+        // Level: clients are accepted in batches, and the rest is reported again.
         poll.register(&listener, token, Ready::READABLE, PollOpt::LEVEL)?;
         Ok(Acceptor {
             listener,
             token,
-            paused: false,
+            paused: None,
+            reported: false,
         })
     }
 
@@ -37,55 +45,70 @@ impl Acceptor {
         self.listener.local_addr()
     }
 
-    /// Accepts a client; `None` if there is none, or if none can be accepted at the moment.
+    /// Polls, and ends a pause in time.
+    pub(crate) fn poll(
+        &mut self,
+        poll: &Poll,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        let now = Instant::now();
+        let left = self
+            .paused
+            .map(|until| until.saturating_duration_since(now));
+        poll.poll(events, [timeout, left].into_iter().flatten().min())?;
+        if self.paused.is_some_and(|until| until <= Instant::now()) {
+            self.resume(poll);
+        }
+        Ok(())
+    }
+
+    /// Accepts a client; `None` if none is waiting, or if the system has no room for one.
     ///
-    /// `others` says whether there are connections whose end frees a descriptor.
-    ///
-    /// # Errors
-    /// An error of the listener itself, and `EMFILE` without `others`: nothing here would free a
-    /// descriptor. Any other error concerns one connection or passes; the server goes on.
-    pub(crate) fn accept(&mut self, poll: &Poll, others: bool) -> Result<Option<TcpStream>> {
-        match attempt(|| self.listener.accept()) {
-            Ok(accepted) => Ok(accepted.map(|(stream, _)| stream)),
-            Err(error) if is_listeners_own(&error) => Err(explain(error).context("cannot accept")),
-            Err(error) if is_shortage(&error) && others => {
-                self.pause(poll)?;
-                Ok(None)
+    /// Only an error of the listener itself is returned. Any other is either that of a connection
+    /// which was lost while it waited, so that the next one is accepted, or a shortage: of
+    /// descriptors, of memory, or of whatever makes `accept` fail again and again.
+    pub(crate) fn accept(&mut self, poll: &Poll) -> Result<Option<TcpStream>> {
+        for errors in 1.. {
+            match attempt(|| self.listener.accept()) {
+                Ok(accepted) => return Ok(accepted.map(|(stream, _)| stream)),
+                Err(error) if is_listeners_own(&error) => {
+                    return Err(explain(error).context("cannot accept"));
+                }
+                Err(error) if errors < ERRORS && !is_shortage(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut self.reported, true) {
+                        let error = explain(error);
+                        eprintln!("clients have to wait, as accepting fails: {error:#}");
+                    }
+                    self.pause(poll);
+                    break;
+                }
             }
-            Err(error) if is_out_of_descriptors(&error) => {
-                Err(explain(error).context("cannot accept"))
-            }
-            Err(error) if is_shortage(&error) => {
-                wait_for_memory();
-                Ok(None)
-            }
-            // Reported by the level again if there are more clients.
-            Err(_one_connection) => Ok(None),
+        }
+        Ok(None)
+    }
+
+    /// Lets clients wait in the backlog until a connection ends, or for a while. Without a pause, a
+    /// listener that nobody accepts from would be reported by every poll.
+    pub(crate) fn pause(&mut self, poll: &Poll) {
+        self.paused = Some(Instant::now() + PAUSE);
+        self.listen_for(poll, Ready::empty());
+    }
+
+    /// Ends a pause: there may be room again.
+    pub(crate) fn resume(&mut self, poll: &Poll) {
+        if self.paused.take().is_some() {
+            self.listen_for(poll, Ready::READABLE);
         }
     }
 
-    /// Lets clients wait in the backlog. Without it a listener that nobody accepts from would be
-    /// reported over and over.
-    pub(crate) fn pause(&mut self, poll: &Poll) -> io::Result<()> {
-        self.paused = true;
-        poll.reregister(&self.listener, self.token, Ready::empty(), PollOpt::LEVEL)
-    }
-
-    /// Accepts again, as a descriptor was freed.
-    pub(crate) fn resume(&mut self, poll: &Poll) -> io::Result<()> {
-        if !std::mem::take(&mut self.paused) {
-            return Ok(());
+    fn listen_for(&mut self, poll: &Poll, interest: Ready) {
+        let set = poll.reregister(&self.listener, self.token, interest, PollOpt::LEVEL);
+        if let Err(error) = set {
+            eprintln!("cannot change what the listener is registered for: {error}");
+            // Tried again at the end of the pause.
+            self.paused = Some(Instant::now() + PAUSE);
         }
-        poll.reregister(&self.listener, self.token, Ready::READABLE, PollOpt::LEVEL)
     }
-}
-
-/// Waits a moment. The server has no connection that it could serve meanwhile, and the listener would
-/// be reported over and over.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "no event reports that the system has memory again"
-)]
-fn wait_for_memory() {
-    thread::sleep(Duration::from_millis(50));
 }

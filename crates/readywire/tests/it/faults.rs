@@ -11,6 +11,7 @@ use crate::process::{Server, example, program};
 testkit::on_each_backend! {
     servers_survive_every_error_of_one_connection,
     servers_survive_a_shortage,
+    servers_survive_an_error_that_lasts,
     servers_end_by_an_error_of_the_listener,
 }
 
@@ -31,7 +32,7 @@ const OF_ONE_CONNECTION: &[&str] = &[
     "EIO",
     "EINTR",
 ];
-const SHORTAGE: &[&str] = &["ENOMEM", "ENOBUFS"];
+const SHORTAGE: &[&str] = &["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
 const LISTENERS_OWN: &[&str] = &["EBADF", "EINVAL", "ENOTSOCK", "EFAULT"];
 
 /// The examples with their arguments, what a client says and what it is answered first.
@@ -130,8 +131,13 @@ fn servers_survive_every_error_of_one_connection(backend: Backend) {
 
 fn servers_survive_a_shortage(backend: Backend) {
     for error in SHORTAGE {
-        answers(backend, &format!("error={error}:when=1..3"));
+        answers(backend, &format!("error={error}:when=1..2"));
     }
+}
+
+/// As a sandbox does that refuses the call.
+fn servers_survive_an_error_that_lasts(backend: Backend) {
+    answers(backend, "error=EPERM:when=1..40");
 }
 
 fn servers_end_by_an_error_of_the_listener(backend: Backend) {

@@ -1,12 +1,15 @@
 //! The example `proxy` as a process, between this one and servers of its own.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use selector::Backend;
 
-use crate::process::{Server, example, expect_gone, is_reset, patient, run, succeeds};
+use crate::process::{
+    Server, example, expect_gone, is_reset, patient, read_line_with, run, succeeds,
+};
 
 fn proxy(backend: Backend, target: SocketAddr) -> Server {
     Server::start(example("proxy").args([
@@ -254,11 +257,74 @@ fn clients_of_a_server_that_dies_are_closed(backend: Backend) {
 }
 
 #[test]
+fn every_address_is_tried_in_turn() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let there = listener.local_addr().expect("an address").to_string();
+    let nobody = testkit::refused_address().to_string();
+    let mut command = example("proxy");
+    command.args([
+        "--connect",
+        &nobody,
+        "--connect",
+        &nobody,
+        "--connect",
+        &there,
+    ]);
+    let behind = Behind {
+        listener,
+        proxy: Server::start(&mut command),
+    };
+    let (mut client, mut server) = behind.pair();
+    client.write_all(b"question").expect("write");
+    assert_eq!(read_exactly(&mut server, 8), b"question");
+    server.write_all(b"answer").expect("write");
+    assert_eq!(read_exactly(&mut client, 6), b"answer");
+}
+
+#[test]
+fn an_address_that_does_not_answer_has_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let there = listener.local_addr().expect("an address").to_string();
+    // Connections to a listener whose backlog is full are neither made nor refused.
+    let full = testkit::blackhole();
+    let silent = full.address.to_string();
+    let mut command = example("proxy");
+    command.args([
+        "--connect-timeout",
+        "1",
+        "--connect",
+        &silent,
+        "--connect",
+        &there,
+    ]);
+    let behind = Behind {
+        listener,
+        proxy: Server::start(&mut command),
+    };
+    let (mut client, mut server) = behind.pair();
+    client.write_all(b"question").expect("write");
+    assert_eq!(read_exactly(&mut server, 8), b"question");
+}
+
+#[test]
+fn the_errors_of_all_addresses_are_listed() {
+    let nobody = testkit::refused_address().to_string();
+    let mut command = example("proxy");
+    command.args(["--verbose", "--connect", &nobody, "--connect", &nobody]);
+    let mut proxy = Server::start(command.stderr(Stdio::piped()));
+    proxy.turns_away();
+    let log = BufReader::new(proxy.process.0.stderr.take().expect("a pipe"));
+    let (_log, line) = read_line_with(log, "cannot connect to ");
+    assert_eq!(line.matches(&nobody).count(), 2, "{line}");
+}
+
+#[test]
 fn arguments_are_explained_and_checked() {
     let help = succeeds(example("proxy").arg("--help"));
     for option in [
         "--listen",
         "--connect",
+        "--connect-timeout",
         "--backend",
         "--buffer",
         "--verbose",
