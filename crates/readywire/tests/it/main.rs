@@ -11,3 +11,4 @@ mod program;
 #[cfg(target_os = "linux")]
 mod proofs;
 mod proxy;
+mod readme;

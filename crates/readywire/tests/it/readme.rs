@@ -1,0 +1,106 @@
+//! The README's echo server as a process.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use crate::process::{Server, example};
+
+#[test]
+fn the_readme_shows_the_example() {
+    let program = include_str!("../../examples/minimal.rs");
+    let block = format!("```rust,no_run\n{program}```\n");
+    assert!(include_str!("../../../../README.md").contains(&block));
+}
+
+#[test]
+fn it_sends_back_what_it_is_sent() {
+    let server = Server::start(example("minimal").arg("127.0.0.1:0"));
+    for _ in 0..3 {
+        let mut client = server.connect();
+        client.write_all(b"hello").expect("write");
+        client.shutdown(Shutdown::Write).expect("shut down");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("read");
+        assert_eq!(answer, "hello");
+    }
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use std::fs::File;
+
+    use super::*;
+    use crate::process::example_short_of_descriptors;
+
+    #[test]
+    fn short_of_descriptors_it_serves_in_turn_and_reports_that_seldom() {
+        const CLIENTS: usize = 60;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let log = File::create(&path).expect("a file");
+        let mut command = example_short_of_descriptors("minimal", 20);
+        let server = Server::start(command.arg("127.0.0.1:0").stderr(log));
+        let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.write_all(b"hello").expect("write");
+        }
+        // While the others wait, one that is served keeps the server awake.
+        let mut answer = [0; 5];
+        clients[0].read_exact(&mut answer).expect("read");
+        for _ in 0..1000 {
+            clients[0].write_all(b"again").expect("write");
+            clients[0].read_exact(&mut answer).expect("read");
+        }
+        clients.remove(0);
+        for mut client in clients {
+            client.read_exact(&mut answer).expect("read");
+            assert_eq!(&answer, b"hello");
+        }
+        let log = std::fs::read_to_string(path).expect("the log");
+        let lines = log.lines().count();
+        assert!((1..=CLIENTS).contains(&lines), "{lines} lines: {log}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn short_of_descriptors_it_sleeps() {
+        let mut command = example_short_of_descriptors("minimal", 20);
+        let mut server = Server::start(
+            command
+                .arg("127.0.0.1:0")
+                .stderr(std::process::Stdio::piped()),
+        );
+        let clients: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        let log = std::io::BufReader::new(server.process.0.stderr.take().expect("a pipe"));
+        let (_log, _line) = crate::process::read_line_with(log, "cannot accept");
+        // While it waits for nothing but a second to pass, several times over.
+        let before = switches(server.process.0.id());
+        testkit::until("it has looked again", || {
+            switches(server.process.0.id()) >= before + 2
+        });
+        let used = cpu_ticks(server.process.0.id());
+        assert!(used < 50, "{used} ticks of a hundredth of a second");
+        drop(clients);
+    }
+
+    /// How often a process went to sleep.
+    #[cfg(target_os = "linux")]
+    fn switches(id: u32) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.expect("a count").trim().parse().expect("a number")
+    }
+
+    /// How long a process has run.
+    #[cfg(target_os = "linux")]
+    fn cpu_ticks(id: u32) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("its figures");
+        let (_, rest) = stat.rsplit_once(')').expect("its name");
+        let ticks = rest.split_whitespace().skip(11).take(2);
+        ticks
+            .map(|text| text.parse::<u64>().expect("a number"))
+            .sum()
+    }
+}
