@@ -8,6 +8,7 @@ use std::mem::offset_of;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
+use std::slice;
 
 use socket2::{SockAddr, SockAddrStorage};
 
@@ -41,14 +42,28 @@ pub(crate) fn of_path(path: &Path) -> io::Result<SockAddr> {
 
 /// The standard library's form of the address that `accept` reported with `stream`.
 pub(crate) fn of_peer(address: &SockAddr, stream: &UnixStream) -> SocketAddr {
-    match (address.as_pathname(), address.as_abstract_namespace()) {
-        (Some(path), _) => SocketAddr::from_pathname(until_nul(path)),
+    match (pathname(address), address.as_abstract_namespace()) {
+        (Some(path), _) => SocketAddr::from_pathname(path),
         (None, Some(name)) => os::from_abstract_name(name),
         (None, None) => return unnamed(),
     }
     // A path that leaves no room for a NUL. Only the standard library's own calls make an address of it.
     .or_else(|_| stream.peer_addr().map(without_padding))
     .unwrap_or_else(|_| unnamed())
+}
+
+/// The path of an address. Some systems report it without a NUL behind it: `SockAddr::as_pathname` would
+/// take its last byte for that.
+fn pathname(address: &SockAddr) -> Option<&Path> {
+    if address.family() != libc::AF_UNIX as libc::sa_family_t {
+        return None;
+    }
+    let len = size_of::<libc::sockaddr_un>().min(address.len() as usize);
+    // SAFETY: the storage has room for any address, and was zero before the system wrote to it.
+    let bytes = unsafe { slice::from_raw_parts(address.as_ptr().cast::<u8>(), len) };
+    let name = bytes.get(offset_of!(libc::sockaddr_un, sun_path)..)?;
+    let path = until_nul(Path::new(OsStr::from_bytes(name)));
+    (!path.as_os_str().is_empty()).then_some(path)
 }
 
 /// Removes the NULs that Apple's systems fill the path of an address with.
@@ -89,6 +104,20 @@ mod tests {
         );
         assert_eq!(until_nul(Path::new("/a\0\0")), Path::new("/a"));
         assert_eq!(until_nul(Path::new("/a")), Path::new("/a"));
+    }
+
+    #[test]
+    fn a_path_that_is_reported_without_a_nul_is_whole() {
+        let stream = UnixStream::pair().unwrap().0;
+        let address = to_system(&SocketAddr::from_pathname("/a/path").unwrap());
+        let len = address.len() - 1;
+        // As BSDs report a peer that was bound to a path without a NUL.
+        // SAFETY: the storage holds the address, and more.
+        let address = unsafe { SockAddr::new(address.as_storage(), len) };
+        assert_eq!(
+            of_peer(&address, &stream).as_pathname(),
+            Some(Path::new("/a/path"))
+        );
     }
 
     #[test]
