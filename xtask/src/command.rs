@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod emulated;
+mod fuzz;
 mod lint;
 mod loom;
 mod mutants;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Platforms(platforms::Platforms),
     Wine(wine::Wine),
     Emulated(emulated::Emulated),
+    Fuzz(fuzz::Fuzz),
     Sanitize(sanitize::Sanitize),
     Soak(soak::Soak),
     Ci(ci::Ci),
@@ -45,6 +47,7 @@ impl Command {
             Self::Platforms(command) => command.run(sh),
             Self::Wine(command) => command.run(sh),
             Self::Emulated(command) => command.run(sh),
+            Self::Fuzz(command) => command.run(sh),
             Self::Sanitize(command) => command.run(sh),
             Self::Soak(command) => command.run(sh),
             Self::Ci(command) => command.run(sh),

@@ -27,6 +27,9 @@ pub use crate::poll::Poll;
 pub use crate::source::IoSource;
 pub use crate::stats::Stats;
 pub use crate::sys::AsSource;
+#[cfg(all(fuzzing, unix))]
+#[doc(hidden)]
+pub use crate::sys::fuzzing;
 #[cfg(unix)]
 pub use crate::sys::{EventedFd, EventedPoll};
 pub use crate::user::{Registration, SetReadiness, Waker};

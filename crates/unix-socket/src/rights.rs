@@ -149,6 +149,18 @@ pub(crate) fn receive(
 
 /// Takes the descriptors out of the control messages that the kernel has written: those that the peer
 /// sent are appended to `fds`, those that the kernel adds on its own are closed.
+fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
+    each_fd(message, |fd, sent| {
+        // SAFETY: the kernel has just made the descriptor for us, and nobody else knows it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        if sent {
+            fds.push(fd);
+        }
+    });
+}
+
+/// Finds the descriptors in control messages: `take` gets each with whether the peer sent it, or the
+/// kernel added it.
 ///
 /// The bytes of other messages are left alone: they are no descriptors on any system we know, and
 /// closing a number that is none would hit another owner's descriptor.
@@ -156,7 +168,7 @@ pub(crate) fn receive(
     clippy::unnecessary_cast,
     reason = "the lengths have another type on other systems"
 )]
-fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
+fn each_fd(message: &libc::msghdr, mut take: impl FnMut(RawFd, bool)) {
     let end = message.msg_control.addr() + message.msg_controllen as usize;
     // SAFETY: the system has written as many bytes of messages as it says.
     let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
@@ -168,28 +180,39 @@ fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
         if fields.cmsg_level == libc::SOL_SOCKET && (sent || added) {
             // SAFETY: the data of a message follow its header.
             let data: *const c_int = unsafe { libc::CMSG_DATA(header) }.cast_const().cast();
+            let claimed = (fields.cmsg_len as usize).saturating_sub(length(0));
             // Some systems leave the length of a truncated message as it was.
-            let written =
-                (fields.cmsg_len as usize - length(0)).min(end.saturating_sub(data.addr()));
+            let written = claimed.min(end.saturating_sub(data.addr()));
             for at in 0..written / FD_LEN {
                 // SAFETY: it is among the bytes that the kernel has written.
                 let place = unsafe { data.add(at) };
                 // SAFETY: as above; it need not be aligned.
                 let fd = unsafe { place.read_unaligned() };
                 // An error number, where the kernel had no descriptor to add.
-                if fd < 0 {
-                    continue;
-                }
-                // SAFETY: the kernel has just made the descriptor for us, and nobody else knows it.
-                let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-                if sent {
-                    fds.push(fd);
+                if fd >= 0 {
+                    take(fd, sent);
                 }
             }
         }
         // SAFETY: `header` is one of the message's.
         header = unsafe { libc::CMSG_NXTHDR(message, header) };
     }
+}
+
+/// Returns the descriptors that the peer sent in control messages of these bytes, for `cargo xtask fuzz`.
+#[cfg(fuzzing)]
+pub(crate) fn sent_descriptors(bytes: &[u8]) -> Vec<RawFd> {
+    let mut aligned = vec![0_usize; bytes.len().div_ceil(size_of::<usize>())];
+    let start: *mut u8 = aligned.as_mut_ptr().cast();
+    // SAFETY: there is room for the bytes, any of which are numbers.
+    unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    // SAFETY: all zeroes is a message without anything.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_control = start.cast();
+    message.msg_controllen = bytes.len() as _;
+    let mut fds = Vec::new();
+    each_fd(&message, |fd, sent| fds.extend(sent.then_some(fd)));
+    fds
 }
 
 #[cfg(test)]

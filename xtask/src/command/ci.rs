@@ -19,6 +19,7 @@ const CHECKS: &[&str] = &[
     "test --rps",
     "netns",
     "soak --minutes 1",
+    "fuzz --seconds 60",
 ];
 
 /// Run every check, one after the other, and sum up their results and times

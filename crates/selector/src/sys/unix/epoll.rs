@@ -321,7 +321,7 @@ impl RawEvent {
 
 /// The flags that ask the kernel for an interest.
 #[inline]
-fn request(interest: Ready, opts: PollOpt) -> u32 {
+pub(super) fn request(interest: Ready, opts: PollOpt) -> u32 {
     let mut flags = 0;
     if interest.is_readable() {
         flags |= libc::EPOLLIN;
@@ -350,7 +350,7 @@ fn request(interest: Ready, opts: PollOpt) -> u32 {
 
 /// What the flags of an event mean.
 #[inline]
-fn readiness(flags: u32) -> Ready {
+pub(super) fn readiness(flags: u32) -> Ready {
     // All flags but the half-close are below 32, so that they are looked up together.
     let low = LOW_FLAGS[(flags % 32) as usize];
     if flags & libc::EPOLLRDHUP as u32 != 0 {

@@ -65,6 +65,33 @@ cfg_if::cfg_if! {
     }
 }
 
+/// The translations of flags, for `cargo xtask fuzz`.
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[expect(missing_docs, reason = "no user sees it")]
+pub mod fuzzing {
+    use std::ffi::c_short;
+
+    use token_ready::{PollOpt, Ready};
+
+    use super::{epoll, poll};
+
+    pub fn epoll_request(interest: Ready, opts: PollOpt) -> u32 {
+        epoll::request(interest, opts)
+    }
+
+    pub fn epoll_readiness(flags: u32) -> Ready {
+        epoll::readiness(flags)
+    }
+
+    pub fn poll_request(interest: Ready) -> c_short {
+        poll::request(interest)
+    }
+
+    pub fn poll_readiness(flags: c_short) -> Ready {
+        poll::readiness(flags)
+    }
+}
+
 pub use self::evented_fd::EventedFd;
 pub use self::nested::EventedPoll;
 use self::poll::PollDriver;

@@ -541,7 +541,7 @@ cfg_if::cfg_if! {
 }
 
 /// The flags that ask the system for what may be reported.
-fn request(reported: Ready) -> c_short {
+pub(super) fn request(reported: Ready) -> c_short {
     let mut flags = 0;
     if reported.is_readable() {
         flags |= c_int::from(libc::POLLIN);
@@ -559,7 +559,7 @@ fn request(reported: Ready) -> c_short {
 }
 
 /// What the flags of a `pollfd` mean.
-fn readiness(flags: c_short) -> Ready {
+pub(super) fn readiness(flags: c_short) -> Ready {
     let flags = c_int::from(flags);
     let mut readiness = Ready::empty();
     let has = |flag: c_short| flags & c_int::from(flag) != 0;
