@@ -30,10 +30,11 @@ use crate::{Evented, Poll};
 /// `Backend::Poll` reports them as readable and writable at every poll. kqueue reports a regular file
 /// as readable until its end is reached.
 ///
-/// With `Backend::Poll` an edge is reported as a level would be: nobody tells the `Poll` when the
-/// descriptor is drained. [`IoSource`](crate::IoSource) does. Nor can that backend tell a number
-/// that is used anew where both descriptors are of one file, or of none (an eventfd, a timerfd):
-/// registering the new one is `AlreadyExists` there.
+/// With `Backend::Poll` an edge is reported as a level would be, since the `Poll` does not learn when
+/// the descriptor is drained. With an [`IoSource`](crate::IoSource) it does. Nor can that backend tell
+/// that a number was closed and used again if both descriptors are of one file, or of none (an eventfd,
+/// a timerfd): registering the new one is `AlreadyExists` there. kqueue cannot tell it when the number is
+/// reregistered: the new descriptor takes over the registration.
 ///
 /// # Examples
 /// ```
