@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use selector::{Backend, PollOpt, Ready};
 use testkit::platform::EMPTY_RECEIVE_TAKES_DATAGRAM;
@@ -172,6 +172,21 @@ fn without_room_for_descriptors_the_loss_is_told_and_none_leaks() {
         let mut fds = Vec::new();
         assert_eq!(receive(&other, &mut fds), (b"d".to_vec(), false));
         assert_eq!(fds.len(), 1);
+    });
+}
+
+#[test]
+fn descriptor_zero_is_received_like_any_other() {
+    testkit::in_child(|| {
+        let (one, other) = UnixStream::pair().unwrap();
+        one.send_fds(&[IoSlice::new(b"x")], &[null().as_fd()])
+            .unwrap();
+        // SAFETY: this process does not read its standard input.
+        drop(unsafe { OwnedFd::from_raw_fd(0) });
+        let mut fds = Vec::new();
+        assert_eq!(receive(&other, &mut fds), (b"x".to_vec(), false));
+        assert_eq!(fds.len(), 1);
+        assert_eq!(fds[0].as_raw_fd(), 0);
     });
 }
 
