@@ -18,7 +18,7 @@ pub(crate) use loom::sync::{
 /// Reads an atomic by `access`, which is given `ordering`.
 ///
 /// The memory model puts all `SeqCst` accesses into one order, but loom does so for fences alone. Under
-/// loom there is a fence between a write by [`write`] and the next access of the same thread, if both
+/// loom there is a fence between a write by [`write()`] and the next access of the same thread, if both
 /// are `SeqCst`. If either is weakened there is none, and a model can fail.
 #[inline(always)]
 pub(crate) fn read<R>(ordering: Ordering, access: impl FnOnce(Ordering) -> R) -> R {
