@@ -4,6 +4,12 @@ use std::net::Ipv6Addr;
 
 use crate::response::Status;
 
+/// What paths may contain besides plain characters. Brackets and bars are not in the grammar, but
+/// browsers send them as they are.
+const PATH: &[u8] = b":@/[]|";
+/// What queries may contain, likewise.
+const QUERY: &[u8] = b":@/?[]|\\^`{}";
+
 /// Returns the path of the target of a request for a file, still encoded and without its query.
 ///
 /// # Errors
@@ -21,7 +27,7 @@ pub(crate) fn path(target: &str) -> Result<&str, Status> {
         None if target.starts_with('/') => target.split_once('?').unwrap_or((target, "")),
         None => return Err(Status::BadRequest),
     };
-    if !is_encoded(path, b":@/") || !is_encoded(query, b":@/?") {
+    if !is_encoded(path, PATH) || !is_encoded(query, QUERY) {
         return Err(Status::BadRequest);
     }
     Ok(if path.is_empty() { "/" } else { path })

@@ -390,7 +390,10 @@ fn targets_follow_the_grammar(backend: Backend) {
         ("GET", "/#a", 400),
         ("GET", "/?%zz", 400),
         ("GET", "/[a]", 400),
-        ("GET", "/?a|b", 400),
+        // As browsers send them.
+        ("GET", "/?a[]=b|c&d={e}", 200),
+        ("GET", "/[a]|b", 404),
+        ("GET", "/?a\"b", 400),
         ("GET", "*", 400),
         ("GET", "a:80", 400),
         ("OPTIONS", "*", 405),
