@@ -33,7 +33,7 @@ const EXCLUDED: &[&str] = &[
     "xtask/**",
 ];
 
-/// How many seconds the tests of a mutant may take: several times the longest wait for an event.
+/// How many seconds the tests of a mutant may take altogether, with a busy machine in mind.
 const LIMIT: &str = "600";
 
 /// Check that the tests notice when the code is broken, by breaking it in every way that cargo-mutants knows
@@ -74,11 +74,11 @@ impl Mutants {
             sh.write_file(&diff, cmd!(sh, "git diff {revision}").read()?)?;
             mutants = mutants.arg("--in-diff").arg(diff);
         }
-        // A mutant that hangs is noticed; its name helps nobody, so that it need not take long.
+        // A test that hangs has noticed its mutant, and half of the mutants make one hang.
         let mutants = mutants
             .args(["--", "--lib", "--tests"])
             .env("CARGO_TARGET_DIR", folder.join("target"))
-            .env("READYWIRE_TEST_LIMIT", "150")
+            .env("READYWIRE_TEST_LIMIT", "40")
             .ignore_status();
         let results = folder.join("mutants.out");
         sh.remove_path(&results)?;
