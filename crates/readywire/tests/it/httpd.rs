@@ -389,7 +389,6 @@ fn targets_follow_the_grammar(backend: Backend) {
         ("GET", "http:/docs/", 400),
         ("GET", "/#a", 400),
         ("GET", "/?%zz", 400),
-        ("GET", "/[a]", 400),
         // As browsers send them.
         ("GET", "/?a[]=b|c&d={e}", 200),
         ("GET", "/[a]|b", 404),
