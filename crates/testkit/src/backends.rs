@@ -7,10 +7,6 @@ use selector::Backend;
 use crate::watchdog;
 
 thread_local! {
-    #[allow(
-        clippy::missing_const_for_thread_local,
-        reason = "it is const; clippy does not see it on systems without native thread locals"
-    )]
     static CURRENT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
