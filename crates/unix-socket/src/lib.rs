@@ -28,7 +28,7 @@ pub mod fuzzing {
     use crate::{addr, rights};
 
     pub fn sent_descriptors(control: &[u8]) -> Vec<RawFd> {
-        rights::sent_descriptors(control)
+        rights::fuzzing::sent_descriptors(control)
     }
 
     pub fn address(bytes: &[u8]) -> SocketAddr {

@@ -199,20 +199,24 @@ fn each_fd(message: &libc::msghdr, mut take: impl FnMut(RawFd, bool)) {
     }
 }
 
-/// Returns the descriptors that the peer sent in control messages of these bytes, for `cargo xtask fuzz`.
 #[cfg(fuzzing)]
-pub(crate) fn sent_descriptors(bytes: &[u8]) -> Vec<RawFd> {
-    let mut aligned = vec![0_usize; bytes.len().div_ceil(size_of::<usize>())];
-    let start: *mut u8 = aligned.as_mut_ptr().cast();
-    // SAFETY: there is room for the bytes, any of which are numbers.
-    unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-    // SAFETY: all zeroes is a message without anything.
-    let mut message: libc::msghdr = unsafe { mem::zeroed() };
-    message.msg_control = start.cast();
-    message.msg_controllen = bytes.len() as _;
-    let mut fds = Vec::new();
-    each_fd(&message, |fd, sent| fds.extend(sent.then_some(fd)));
-    fds
+pub(crate) mod fuzzing {
+    use super::*;
+
+    /// Returns the descriptors that the peer sent in control messages of these bytes, for `cargo xtask fuzz`.
+    pub(crate) fn sent_descriptors(bytes: &[u8]) -> Vec<RawFd> {
+        let mut aligned = vec![0_usize; bytes.len().div_ceil(size_of::<usize>())];
+        let start: *mut u8 = aligned.as_mut_ptr().cast();
+        // SAFETY: there is room for the bytes, any of which are numbers.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        // SAFETY: all zeroes is a message without anything.
+        let mut message: libc::msghdr = unsafe { mem::zeroed() };
+        message.msg_control = start.cast();
+        message.msg_controllen = bytes.len() as _;
+        let mut fds = Vec::new();
+        each_fd(&message, |fd, sent| fds.extend(sent.then_some(fd)));
+        fds
+    }
 }
 
 #[cfg(test)]
