@@ -245,8 +245,13 @@ impl TcpStream {
     #[doc(alias = "SO_ERROR")]
     #[doc(alias = "getpeername")]
     pub fn finish_connect(&self) -> io::Result<()> {
-        self.io
-            .try_io(Ready::WRITABLE, |stream| self.attempt.outcome(stream))
+        let outcome = self.attempt.outcome(self.socket());
+        // An attempt that has failed stays ready: re-arming then would report it for ever.
+        let in_progress = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        if outcome.as_ref().is_err_and(in_progress) {
+            self.io.rearm(Ready::WRITABLE);
+        }
+        outcome
     }
 
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).

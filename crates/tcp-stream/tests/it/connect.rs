@@ -8,13 +8,14 @@ use selector::{Backend, Event, Events, Poll, PollOpt, Ready};
 use socket2::{Domain, Socket, Type};
 use tcp_stream::TcpStream;
 use testkit::platform::WRITE_SEES_END_BEFORE_ERROR;
-use testkit::{blackhole, expect_readiness, expect_silence, refused_address};
+use testkit::{Sentinel, blackhole, expect_readiness, expect_silence, refused_address};
 
 use crate::support::{STREAM, fails, is_reset, listener, pair, wait};
 
 testkit::on_each_backend! {
     a_connection_is_reported_and_confirmed,
     a_refused_connection_is_reported_and_told_every_time,
+    events_cease_after_a_failed_attempt,
     a_connection_without_an_answer_stays_in_progress_until_there_is_one,
 }
 
@@ -55,6 +56,26 @@ fn a_refused_connection_is_reported_and_told_every_time(backend: Backend) {
     assert_eq!(taken.raw_os_error(), first.raw_os_error());
     assert!(stream.take_error().unwrap().is_none(), "told only once");
     fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+}
+
+/// The program asks for the outcome at each event.
+fn events_cease_after_a_failed_attempt(backend: Backend) {
+    let stream = refused();
+    let poll = Poll::with_backend(backend).unwrap();
+    let mut events = Events::with_capacity(4);
+    poll.register(&stream, STREAM, Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    expect_readiness(&poll, &mut events, STREAM, Ready::WRITABLE);
+    fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+
+    let mut sentinel = Sentinel::new();
+    // The kernel may report the end of the attempt and its error one after the other.
+    let ceased = (0..4).any(|_| {
+        let strays = sentinel.events_before(&poll, &mut events);
+        fails(stream.finish_connect(), ErrorKind::ConnectionRefused);
+        strays.is_empty()
+    });
+    assert!(ceased, "events go on after the attempt has failed");
 }
 
 fn a_connection_without_an_answer_stays_in_progress_until_there_is_one(backend: Backend) {
