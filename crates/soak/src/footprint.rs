@@ -47,6 +47,8 @@ pub(crate) struct Memory(Vec<u64>);
 impl Memory {
     /// Part of all samples that is warm-up.
     const WARM_UP: usize = 4;
+    /// A run of fewer samples is all warm-up.
+    const FEWEST: usize = 16;
     /// What the allocator may keep on top of the most that was in use after the warm-up.
     const SPARE: u64 = 8 << 20;
 
@@ -57,7 +59,9 @@ impl Memory {
     /// Tells whether the last sample is above those of the end of the warm-up.
     pub(crate) fn has_grown(&self) -> bool {
         match (self.warm(), self.0.last()) {
-            (Some(warm), Some(last)) => *last > warm + warm / 4 + Memory::SPARE,
+            (Some(warm), Some(last)) if self.0.len() >= Memory::FEWEST => {
+                *last > warm + warm / 4 + Memory::SPARE
+            }
             _ => false,
         }
     }
@@ -102,9 +106,12 @@ mod tests {
 
     #[test]
     fn memory_may_grow_only_while_it_warms_up() {
-        let memory = |mebibytes: &[u64]| Memory(mebibytes.iter().map(|n| n << 20).collect());
+        // Two seconds each.
+        let memory =
+            |mebibytes: &[u64]| Memory(mebibytes.iter().flat_map(|n| [n << 20; 2]).collect());
         assert!(!memory(&[]).has_grown());
         assert!(!memory(&[1, 80, 81, 82, 82, 83, 84, 90]).has_grown());
         assert!(memory(&[1, 80, 90, 100, 110, 120, 130, 140]).has_grown());
+        assert!(!memory(&[1, 40, 80]).has_grown(), "all of it is warm-up");
     }
 }
