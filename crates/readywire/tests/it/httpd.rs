@@ -704,6 +704,8 @@ mod with_real_clients {
         let curl = |args: &[&str]| {
             let mut command = program("curl", "curl");
             command.args(["--silent", "--show-error", "--max-time", "25"]);
+            // The environment may name one.
+            command.args(["--noproxy", "*"]);
             run(command.args(args))
         };
         let file = site.directory.path().join("copy");
