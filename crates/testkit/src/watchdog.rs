@@ -212,12 +212,12 @@ mod tests {
         let output = Command::new(env::current_exe().expect("the path of this program"))
             .args([&*name, "--exact", "--test-threads=2"])
             .env(HANGS, "yes")
-            .env(super::LIMIT, "1")
+            .env(super::LIMIT, "4")
             .output()
             .expect("start the program");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{said}");
-        let line = format!("error: test `{name}` has not ended within 1s");
+        let line = format!("error: test `{name}` has not ended within 4s");
         assert!(said.contains(&line) && said.contains(file!()), "{said}");
         // A backtrace of the thread that hangs, where there are signals.
         assert!(!cfg!(unix) || said.contains("recv"), "{said}");
