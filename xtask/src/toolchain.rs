@@ -26,7 +26,7 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Installs the toolchain where it lacks.
+    /// Installs the toolchain if it is missing.
     ///
     /// # Errors
     /// If it is older than the workspace's code allows: Debian 12 itself has 1.85, and newer ones come

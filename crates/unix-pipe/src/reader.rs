@@ -101,7 +101,7 @@ impl PipeReader {
     ///
     /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
     /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
-    /// and reports no further edge after it. Of a short read it does not know either: go on until
+    /// and reports no further edge after it. Nor can it see that a read was short: go on until
     /// `WouldBlock`, or call [`rearm`](PipeReader::rearm).
     ///
     /// # Errors

@@ -87,7 +87,7 @@ impl PipeWriter {
     ///
     /// `direction` is `WRITABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
     /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
-    /// and reports no further edge after it. Of a short write it does not know either: go on until
+    /// and reports no further edge after it. Nor can it see that a write was short: go on until
     /// `WouldBlock`, or call [`rearm`](PipeWriter::rearm).
     ///
     /// # Errors

@@ -447,8 +447,8 @@ impl UnixStream {
     ///
     /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
     /// edge in that direction can be reported again. A backend that emulates edges (poll(2))
-    /// cannot see I/O that was done in any other way, and reports no further edge after it. Of a
-    /// short transfer it does not know either: go on until `WouldBlock`, or call
+    /// cannot see I/O that was done in any other way, and reports no further edge after it. Nor can
+    /// it see that a transfer was short: go on until `WouldBlock`, or call
     /// [`rearm`](UnixStream::rearm).
     ///
     /// # Errors

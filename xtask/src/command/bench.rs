@@ -44,7 +44,7 @@ const NOTES: &str = "benches/report/notes.md";
 /// `--quick` takes some three minutes, the whole several times that. Times are good only where nothing
 /// else runs, and the report tells how good; counts do not depend on that.
 ///
-/// Needs, on Linux (installed where they lack): strace and valgrind. Elsewhere only times are measured.
+/// Needs, on Linux (installed if missing): strace and valgrind. Elsewhere only times are measured.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// Only the cases whose `group/case` contains this: `dispatch`, `churn/connection`

@@ -51,7 +51,7 @@ const PACKAGES: &[&str] = &["binutils-mingw-w64-x86-64"];
 /// standard library of each target is built once and kept in the user's cache folder.
 ///
 /// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy and
-/// binutils-mingw-w64-x86-64 (installed where they lack).
+/// binutils-mingw-w64-x86-64 (installed if missing).
 #[derive(Args)]
 pub(crate) struct Platforms {
     /// Check this target alone; may be repeated

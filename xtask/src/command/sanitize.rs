@@ -22,7 +22,7 @@ const RUNTIME: &str = "libclang-rt-22-dev";
 /// The standard library is built with the sanitizer too, so that what it does is seen.
 ///
 /// Needs: an x86-64 machine, what `test` does, and Debian's rustc-web, cargo-web, rust-web-src,
-/// rust-web-clippy and libclang-rt-22-dev (installed where they lack).
+/// rust-web-clippy and libclang-rt-22-dev (installed if missing).
 #[derive(Args)]
 pub(crate) struct Sanitize {
     /// Run under this one alone; may be repeated

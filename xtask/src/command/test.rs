@@ -20,7 +20,7 @@ const RPS_PACKAGES: &[&str] = &[
 
 /// Run every unit, integration and doc test, those of system-call optimised too, and each benchmark once
 ///
-/// Needs, on Linux (installed where they lack): strace, for the tests that count system calls; and
+/// Needs, on Linux (installed if missing): strace, for the tests that count system calls; and
 /// real servers and clients, with which the examples are proven: redis, PostgreSQL, curl, wrk, socat, nc.
 #[derive(Args)]
 pub(crate) struct Test {

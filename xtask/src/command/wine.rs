@@ -27,7 +27,7 @@ const WINDOWS: Target = Target {
 /// readywire run the examples, echo among them, as processes.
 ///
 /// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, gcc-mingw-w64-x86-64-win32
-/// and wine64 (installed where they lack), and about 1 GB in the user's cache folder.
+/// and wine64 (installed if missing), and about 1 GB in the user's cache folder.
 #[derive(Args)]
 pub(crate) struct Wine {
     /// Test this package alone; may be repeated
