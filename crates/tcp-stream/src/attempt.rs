@@ -241,4 +241,74 @@ mod tests {
         testkit::until_read_closed(&stream);
         assert!(matches!(os::receive(&stream), Ok(Probe::Connected)));
     }
+
+    /// A socket with these answers; asked for anything else it panics.
+    #[derive(Default)]
+    struct Scripted {
+        is_refused: bool,
+    }
+
+    impl Attempted for Scripted {
+        fn peer(&self) -> io::Result<()> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn peek(&self) -> io::Result<usize> {
+            panic!("a settled attempt asks nothing");
+        }
+
+        fn take_error(&self) -> io::Result<Option<io::Error>> {
+            Ok(self.is_refused.then(refusal))
+        }
+    }
+
+    #[cfg(unix)]
+    fn refusal() -> io::Error {
+        io::Error::from_raw_os_error(libc::ECONNREFUSED)
+    }
+
+    #[cfg(windows)]
+    fn refusal() -> io::Error {
+        const WSAECONNREFUSED: i32 = 10061;
+        io::Error::from_raw_os_error(WSAECONNREFUSED)
+    }
+
+    #[test]
+    fn data_shows_that_the_attempt_succeeded_unless_a_write_may_go_first() {
+        for (writes_early, direction, connected) in [
+            (false, Ready::READABLE, true),
+            (false, Ready::WRITABLE, true),
+            (true, Ready::READABLE, true),
+            (true, Ready::WRITABLE, false),
+        ] {
+            let attempt = Attempt::new(writes_early);
+            attempt.watch(direction, || Ok(1)).unwrap();
+            let known = attempt.connected.load(Ordering::Relaxed);
+            assert_eq!(known, connected, "{writes_early} {direction:?}");
+        }
+    }
+
+    #[test]
+    fn data_after_the_outcome_does_not_change_it() {
+        let attempt = Attempt::new(false);
+        attempt
+            .watch(Ready::READABLE, || Err(refusal()))
+            .unwrap_err();
+        attempt.past().settled = true;
+        attempt.watch(Ready::READABLE, || Ok(1)).unwrap();
+        let outcome = attempt.outcome(&Scripted::default()).unwrap_err();
+        assert_eq!(outcome.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn an_error_that_is_pending_again_is_taken_again() {
+        let attempt = Attempt::new(false);
+        attempt
+            .watch(Ready::READABLE, || Err(refusal()))
+            .unwrap_err();
+        let socket = Scripted { is_refused: true };
+        // Where errors stay pending it is the one that the read met.
+        let taken = attempt.take_error(&socket).unwrap();
+        assert_eq!(taken.is_some(), !os::ERRORS_STAY);
+    }
 }
