@@ -168,7 +168,7 @@ impl Events {
     #[inline(always)]
     pub(crate) fn settle(&mut self, shared: &Shared, woken: bool) {
         if let Some(first) = self.raw.first() {
-            if woken || shared.table.resolve(first.key()).is_none() {
+            if woken || shared.event(first).is_none() {
                 self.weed(shared);
             }
         }
@@ -313,3 +313,32 @@ impl Iterator for IntoIter {
 }
 
 impl FusedIterator for IntoIter {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::key::Meta;
+    use token_ready::PollOpt;
+
+    #[test]
+    fn a_batch_whose_only_event_is_outside_the_interest_by_now_is_emptied() {
+        let shared = Arc::<Shared>::default();
+        let entry = shared.table.lock(Index(3));
+        let meta = |interest| Meta {
+            interest,
+            opts: PollOpt::LEVEL,
+            owned: true,
+        };
+        let key = entry.publish(Token(1), meta(Ready::READABLE));
+        let mut events = Events::with_capacity(8);
+        events.begin(&shared);
+        events.raw.push(RawEvent::new(key, Ready::READABLE));
+        events.settle(&shared, false);
+        assert_eq!(events.iter().count(), 1);
+
+        // As another thread does it between the system's call and the return of the poll.
+        entry.change(key, Token(2), meta(Ready::WRITABLE));
+        events.settle(&shared, false);
+        assert!(events.is_empty() && events.emptied);
+    }
+}
