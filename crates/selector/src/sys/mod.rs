@@ -15,7 +15,7 @@ cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
         pub use self::unix::{AsSource, EventedFd, EventedPoll};
-        #[cfg(all(fuzzing, target_os = "linux"))]
+        #[cfg(fuzzing)]
         pub use self::unix::fuzzing;
         pub(crate) use self::unix::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
     } else if #[cfg(windows)] {

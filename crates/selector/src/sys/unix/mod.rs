@@ -66,21 +66,23 @@ cfg_if::cfg_if! {
 }
 
 /// The translations of flags, for `cargo xtask fuzz`.
-#[cfg(all(fuzzing, target_os = "linux"))]
+#[cfg(fuzzing)]
 #[expect(missing_docs, reason = "no user sees it")]
 pub mod fuzzing {
     use std::ffi::c_short;
 
-    use token_ready::{PollOpt, Ready};
+    use token_ready::Ready;
 
-    use super::{epoll, poll};
+    use super::poll;
 
-    pub fn epoll_request(interest: Ready, opts: PollOpt) -> u32 {
-        epoll::request(interest, opts)
+    #[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
+    pub fn epoll_request(interest: Ready, opts: token_ready::PollOpt) -> u32 {
+        super::epoll::request(interest, opts)
     }
 
+    #[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
     pub fn epoll_readiness(flags: u32) -> Ready {
-        epoll::readiness(flags)
+        super::epoll::readiness(flags)
     }
 
     pub fn poll_request(interest: Ready) -> c_short {
