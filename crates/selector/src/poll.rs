@@ -515,7 +515,7 @@ impl Inner {
         // What came in meanwhile was masked by the new interest, so that the source is looked at again.
         let restored = error.kind() != io::ErrorKind::NotFound
             && (self.watch(source, key, meta).is_ok() || {
-                // The driver had to end the watch before it could fail.
+                // epoll had to end an exclusive watch before it could fail.
                 let opts = self.driven(meta.opts, meta.owned);
                 let added = self
                     .selector

@@ -346,8 +346,8 @@ impl Place {
         self.observed.store(true, Ordering::Relaxed);
     }
 
-    /// Locks what the clones share while a registration with `poll` begins, changes or ends, so
-    /// that no clone is drained unnoticed meanwhile; `None` where nobody needs to notice.
+    /// Locks what the clones share while a registration with `poll` begins or ends, so that no clone
+    /// is drained unnoticed meanwhile; `None` where nobody needs to notice.
     #[inline]
     fn notify(&self, poll: &Inner) -> Option<MutexGuard<'_, Registrations>> {
         if !poll.emulates_edges() {

@@ -7,8 +7,8 @@
 //! live here.
 //!
 //! A generation comes again after 2^31 registrations of one descriptor. A batch that was held unread
-//! all that time, several minutes of nothing else, could then yield an event of the first registration
-//! as one of the last: with the token and within the interest of the last, as a spurious event has them.
+//! all that time, several minutes of nothing else, could then hand out an event of the first
+//! registration as a spurious event of the last, under its token and within its interest.
 
 use std::fmt;
 
