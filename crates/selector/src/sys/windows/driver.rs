@@ -520,11 +520,21 @@ impl Driver for AfdDriver {
     ) -> io::Result<()> {
         let socket = self.socket(key)?;
         let polls = &mut self.polls(&socket);
-        let mut state = socket.lock();
-        match state.endpoint.reregister(polls, key, interest, opts) {
-            Some(changed) => changed.map_err(refusal),
+        let changed = socket
+            .lock()
+            .endpoint
+            .reregister(polls, key, interest, opts);
+        match changed {
+            Some(Ok(())) => Ok(()),
+            Some(Err(Failure::Short(_))) => {
+                self.put_off(&socket);
+                Ok(())
+            }
             // Closed without being deregistered.
-            None => Err(io::ErrorKind::NotFound.into()),
+            Some(Err(Failure::Gone(_))) | None => {
+                self.registry().remove(key);
+                Err(io::ErrorKind::NotFound.into())
+            }
         }
     }
 

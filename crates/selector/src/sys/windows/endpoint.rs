@@ -143,7 +143,8 @@ impl Endpoint {
         renewed
     }
 
-    /// Changes a registration; `None` if there is none under this slot.
+    /// Changes a registration; `None` if there is none under this slot. After `Short` it is changed all
+    /// the same, and its poll has to begin with the next wait.
     pub(super) fn reregister(
         &mut self,
         afd: &mut impl Afd,
@@ -155,15 +156,8 @@ impl Endpoint {
             .watches
             .iter_mut()
             .find(|watch| watch.key.index() == key.index())?;
-        let before = (watch.key, watch.trigger);
         (watch.key, watch.trigger) = (key, Trigger::new(interest, opts));
-        let renewed = self.renew(afd, None);
-        if renewed.is_err() {
-            if let Some(watch) = self.watches.iter_mut().find(|watch| watch.key == key) {
-                (watch.key, watch.trigger) = before;
-            }
-        }
-        Some(renewed)
+        Some(self.renew(afd, None))
     }
 
     /// Ends a registration, and returns the handle that it was made for.
@@ -638,6 +632,24 @@ mod tests {
         assert_eq!(refused, Err(Failure::Short(-2)));
         assert!(fixture.endpoint.is_empty());
         assert_eq!(fixture.endpoint.polling, Polling::Idle);
+    }
+
+    #[test]
+    fn a_change_that_memory_is_short_for_is_made_all_the_same() {
+        let mut fixture = Fixture::new();
+        fixture.register(1, Ready::READABLE, PollOpt::ONESHOT);
+        fixture.afd.set(flags::RECEIVE | flags::SEND);
+        assert_eq!(fixture.poll(8), [(1, Ready::READABLE)]);
+        assert_eq!(fixture.poll(8), []);
+        fixture.afd.short = true;
+        let (key, opts) = (key(1, 1), PollOpt::ONESHOT);
+        let changed = fixture
+            .endpoint
+            .reregister(&mut fixture.afd, key, Ready::WRITABLE, opts);
+        assert_eq!(changed, Some(Err(Failure::Short(-2))));
+        fixture.endpoint.set_due();
+        fixture.afd.short = false;
+        assert_eq!(fixture.poll(8), [(1, Ready::WRITABLE)]);
     }
 
     #[test]

@@ -393,3 +393,26 @@ fn a_level_is_begun_again_for_those_who_wait_already() {
         other.write_all(b"x").unwrap();
     });
 }
+
+#[test]
+fn a_reregistration_that_memory_is_short_for_begins_with_the_next_wait() {
+    let fixture = Fixture::new(1);
+    let (one, mut other, key) = fixture.socket(0);
+    let (raw, interest) = (one.as_raw_socket(), Ready::READABLE);
+    fixture
+        .driver
+        .reregister(raw, key, interest, PollOpt::ONESHOT)
+        .unwrap();
+    other.write_all(b"x").unwrap();
+    until("the oneshot", || fixture.wait(8).len() == 1);
+    // No poll is under way after this, since nothing is left to report.
+    assert!(fixture.wait(8).is_empty());
+
+    fixture.driver.exhausted.store(true, Ordering::SeqCst);
+    fixture
+        .driver
+        .reregister(raw, key, interest, PollOpt::LEVEL)
+        .unwrap();
+    fixture.driver.exhausted.store(false, Ordering::SeqCst);
+    until("the level", || fixture.wait(8).len() == 1);
+}
