@@ -30,6 +30,10 @@ pub(crate) struct Fuzz {
     /// How long to fuzz each target
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+
+    /// Try the same inputs in the same order as other runs with this seed; each run has its own without it
+    #[arg(long)]
+    seed: Option<u32>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -69,7 +73,10 @@ impl Fuzz {
                 let options = [
                     format!("-max_total_time={}", self.seconds),
                     format!("-artifact_prefix={}/", found.display()),
-                    "-timeout=20".to_owned(),
+                    // A machine may stall for seconds; an input that hangs does so for ever.
+                    "-timeout=120".to_owned(),
+                    // Zero lets libFuzzer choose.
+                    format!("-seed={}", self.seed.unwrap_or(0)),
                 ];
                 let fuzz = cmd!(
                     sh,
