@@ -468,15 +468,13 @@ fn is_closed(fd: RawFd, end: Selected, other: &mut Option<OwnedFd>) -> io::Resul
         None => other.insert(kevent::kqueue()?),
     };
     let mut events = Vec::new();
-    kevent::change(
-        queue.as_fd(),
-        &mut [Kevent::new(ident(fd), end, kevent::ADD, 0)],
-    )?;
-    kevent::wait(queue.as_fd(), &mut events, 1, Some(Duration::ZERO))?;
-    kevent::change(
-        queue.as_fd(),
-        &mut [Kevent::new(ident(fd), end, kevent::DELETE, 0)],
-    )?;
+    let mut add = [Kevent::new(ident(fd), end, kevent::ADD, 0)];
+    kevent::change(queue.as_fd(), &mut add)?;
+    let waited = kevent::wait(queue.as_fd(), &mut events, 1, Some(Duration::ZERO));
+    // Also after an error: what stays would answer the next question.
+    let mut delete = [Kevent::new(ident(fd), end, kevent::DELETE, 0)];
+    kevent::change(queue.as_fd(), &mut delete)?;
+    waited?;
     Ok(events.iter().any(Kevent::is_eof))
 }
 

@@ -157,6 +157,7 @@ impl Endpoint {
             .iter_mut()
             .find(|watch| watch.key.index() == key.index())?;
         (watch.key, watch.trigger) = (key, Trigger::new(interest, opts));
+        self.distrust();
         Some(self.renew(afd, None))
     }
 
@@ -180,6 +181,14 @@ impl Endpoint {
         }
     }
 
+    /// Has the source looked at again when the packet of the poll under way is taken: the packet may be
+    /// in the port already, from before a change.
+    fn distrust(&mut self) {
+        if let Polling::Asking { wait, .. } = &mut self.polling {
+            *wait = None;
+        }
+    }
+
     fn cancel(&mut self, afd: &mut impl Afd) {
         self.polling = Polling::Cancelled;
         afd.cancel();
@@ -194,11 +203,8 @@ impl Endpoint {
         direction: Ready,
         drained: Drained,
     ) -> (bool, Result<(), Failure>) {
-        if let Polling::Asking { wait, .. } = &mut self.polling {
-            // Also where the trigger stays as it is: the packet may be in the port already, from
-            // before the source was drained.
-            *wait = None;
-        }
+        // Also where the trigger stays as it is.
+        self.distrust();
         let watch = self.watches.iter_mut().find(|watch| watch.key == key);
         if !watch.is_some_and(|watch| watch.trigger.rearm(direction, drained)) {
             return (false, Ok(()));
@@ -677,6 +683,24 @@ mod tests {
         // That wait has begun a poll, and is still under way.
         fixture.afd.set(flags::RECEIVE);
         fixture.drain(flags::RECEIVE, Ready::READABLE);
+        let answer = fixture.afd.packets.pop_front().expect("a packet");
+        assert_eq!(fixture.land(answer, Some(fixture.waits), 8), []);
+        fixture.afd.set(flags::RECEIVE);
+        assert_eq!(fixture.poll(8), [(1, Ready::READABLE)]);
+    }
+
+    #[test]
+    fn a_packet_from_before_a_reregistration_does_not_spend_the_new_oneshot() {
+        let mut fixture = Fixture::new();
+        fixture.register(1, Ready::READABLE, PollOpt::LEVEL);
+        fixture.afd.set(flags::RECEIVE);
+        assert_eq!(fixture.poll(8), [(1, Ready::READABLE)]);
+        fixture.afd.ready = 0;
+        assert_eq!(fixture.poll(8), []);
+        // The poll that this wait began completes, and what it reports is gone again.
+        fixture.afd.set(flags::RECEIVE);
+        fixture.afd.ready = 0;
+        fixture.reregister(1, Ready::READABLE, PollOpt::ONESHOT);
         let answer = fixture.afd.packets.pop_front().expect("a packet");
         assert_eq!(fixture.land(answer, Some(fixture.waits), 8), []);
         fixture.afd.set(flags::RECEIVE);
