@@ -65,12 +65,13 @@ use crate::{Backend, Evented, Events, RegistrationError};
 ///
 /// # Platform-specific behaviour
 /// A `Poll` and its sources belong to one process: after a fork, both processes would change the
-/// same set of the kernel. The child should use neither, nor drop them; executing another program
-/// closes them. As long as a child lives on without that, it keeps connections open that the parent
+/// same set of the kernel. The child must use neither, nor drop them: dropping a source of a poll(2)
+/// `Poll` there may wait for a thread that only the parent has. Executing another program closes
+/// them. As long as a child lives on without that, it keeps connections open that the parent
 /// closes. On Linux the parent removes a source from before the fork with one system call more when
 /// it is dropped, so that epoll does not report it any longer. A child that was made by a bare
-/// `clone(2)` or `vfork(2)` goes unnoticed, as does a fork at the very moment of the drop: polls then
-/// return as late as they should, but keep a processor busy until the child ends.
+/// `clone(2)` or `vfork(2)` goes unnoticed, as does a fork at the very moment at which a source is made or
+/// dropped: polls then return as late as they should, but keep a processor busy until the child ends.
 ///
 /// On Linux, where a sandbox or an old kernel fails `epoll_pwait2(2)`, `ppoll(2)` or `eventfd(2)`,
 /// older calls take their place. Where a sandbox kills the process for one of the first two,
@@ -78,7 +79,7 @@ use crate::{Backend, Evented, Events, RegistrationError};
 ///
 /// A `Poll` on epoll or kqueue lends its descriptor (`AsFd`, `AsRawFd`), which is readable when a
 /// poll would return something, and can be registered with another `Poll` as an `EventedPoll`. The
-/// descriptor of a `Poll` on the poll(2) backend tells of wakes alone, and registering such a `Poll`
+/// descriptor of a `Poll` on the poll(2) backend is readable for wakes alone, and registering such a `Poll`
 /// with another is `Unsupported`.
 ///
 /// kqueue reports `PRIORITY` on Apple's systems, OpenBSD and DragonFly alone. An error that does not

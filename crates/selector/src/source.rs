@@ -15,7 +15,7 @@ use crate::{Evented, Poll};
 
 /// Something with a descriptor, together with its registration.
 ///
-/// It is what socket types are built on. It knows which `Poll` the source stands with, refuses to
+/// It is what socket types are built on. It knows which `Poll` the source is registered with, refuses to
 /// stand with two, and ends the registration when it is dropped, before the descriptor closes.
 /// All I/O goes through [`try_io`](IoSource::try_io) or is followed by
 /// [`rearm_after`](IoSource::rearm_after), so that a backend which emulates edges learns when the

@@ -1,4 +1,4 @@
-//! The rule that a source stands with one `Poll` at a time.
+//! The rule that a source is registered with one `Poll` at a time.
 
 use std::io;
 use std::sync::{Arc, Weak};

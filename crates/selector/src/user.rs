@@ -363,7 +363,7 @@ impl SetReadiness {
 
     /// Sets the readiness, and wakes a poller if there is something to report.
     ///
-    /// It is remembered while the [`Registration`] stands with no `Poll`. What the calling thread
+    /// It is remembered while the [`Registration`] is registered with no `Poll`. What the calling thread
     /// wrote before is visible to who sees the event.
     ///
     /// # Errors
@@ -391,7 +391,7 @@ impl fmt::Debug for SetReadiness {
 ///
 /// A wake is delivered even if the last clone of its waker is dropped right afterwards: under the
 /// waker's token, by the poll that is waiting or by the next one. It is lost only if the `Poll`
-/// is dropped.
+/// is dropped. Until it is delivered, such a wake takes some memory.
 ///
 /// ```
 /// use readywire::{Events, Poll, Token, Waker};

@@ -110,7 +110,7 @@ impl Written {
 pub(super) struct Memory(UnsafeCell<Written>);
 
 // SAFETY: the cell is written by the system while a poll is under way, and only the caller of the
-// two unsafe methods touches it otherwise, who vouches that none is and that it is alone.
+// two unsafe methods touches it otherwise, who guarantees that none is and that it is alone.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
@@ -125,7 +125,7 @@ impl Memory {
     /// # Safety
     /// No poll may be under way with this memory, and none may be begun meanwhile.
     pub(super) unsafe fn read(&self) -> Answer {
-        // SAFETY: nobody writes, as the caller vouches.
+        // SAFETY: nobody writes, as the caller guarantees.
         unsafe { &*self.0.get() }.read()
     }
 }
@@ -210,14 +210,14 @@ impl Device {
     ) -> Result<(), Failure> {
         let question = PollInfo::question(socket, flags, i64::MAX);
         let answer = memory.0.get();
-        // SAFETY: the memory is nobody else's, as the caller vouches.
+        // SAFETY: the memory is nobody else's, as the caller guarantees.
         unsafe { answer.write(Written::pending()) };
         // SAFETY: the pointer is to a whole `Written`; no reference is made.
         let status_block = unsafe { &raw mut (*answer).status };
         // SAFETY: as above.
         let info = unsafe { &raw mut (*answer).info };
         // SAFETY: the question is copied within the call. What the system writes to stays valid for
-        // as long as it may write, as the caller vouches. There is neither event nor routine.
+        // as long as it may write, as the caller guarantees. There is neither event nor routine.
         let status = unsafe {
             NtDeviceIoControlFile(
                 self.0.as_raw_handle(),
