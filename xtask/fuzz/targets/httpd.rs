@@ -10,6 +10,8 @@ mod request;
 mod response;
 #[path = "../../../crates/readywire/examples/support/system.rs"]
 mod system;
+#[path = "../../../crates/readywire/examples/httpd/target.rs"]
+mod target;
 
 use std::fs;
 use std::sync::LazyLock;
