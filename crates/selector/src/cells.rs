@@ -526,7 +526,7 @@ mod model {
                 let cells = Arc::clone(&cells);
                 thread::spawn(move || {
                     let pushed = handle.cell().wake();
-                    // Whoever drops the last handle.
+                    // The thread that drops the last handle.
                     if let Ok(last) = Arc::try_unwrap(handle) {
                         if last.cell().abandon() {
                             cells.take_back(last.number());

@@ -144,17 +144,19 @@ struct Owner(Option<Arc<Inner>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut inner = self.0.take();
+        let Some(mut inner) = self.0.take() else {
+            return;
+        };
         let mut tries = 0;
-        while let Some(shared) = inner {
-            inner = Arc::try_unwrap(shared).err();
-            match &inner {
-                None => {}
-                Some(_) if tries < 100 => thread::yield_now(),
-                // The other thread cannot run while this one does, at a higher priority for example.
-                Some(_) => pause(),
-            }
+        while let Err(shared) = Arc::try_unwrap(inner) {
+            inner = shared;
             tries += 1;
+            if tries <= 100 {
+                thread::yield_now();
+            } else {
+                // The other thread cannot run while this one does, at a higher priority for example.
+                pause();
+            }
         }
     }
 }

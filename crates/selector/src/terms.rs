@@ -30,7 +30,7 @@ pub(crate) fn set<W>(
     new: Token,
 ) {
     store(during, Ordering::Relaxed);
-    // Whoever reads the new token sees that there is a change, since this releases the store before.
+    // A reader of the new token sees that there is a change, since this releases the store before.
     token.store(new.0, Ordering::Release);
     store(afterwards, Ordering::Release);
 }

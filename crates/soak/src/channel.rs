@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) end: Option<String>,
     /// Nothing more can be written.
     is_broken: bool,
-    /// The last event, for a person who looks for a lost one.
+    /// The last event, to help find a lost one.
     last: Option<Event>,
 }
 

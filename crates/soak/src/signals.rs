@@ -16,7 +16,7 @@ const SIGNALS: usize = 8;
 /// Counts what was signalled, and how much of that was seen.
 #[derive(Default)]
 struct Signal {
-    /// Relaxed: whoever sees the event must see what was written before the wake.
+    /// Relaxed: the thread that gets the event must see what was written before the wake.
     sent: AtomicU64,
     seen: AtomicU64,
     readiness: Option<SetReadiness>,

@@ -24,8 +24,8 @@ use crate::os;
 ///
 /// **The connection is gone.** A peer may give up while its connection waits. Some systems then
 /// report `ConnectionAborted`, Windows `ConnectionReset`; others, Linux among them, still return the
-/// stream, and its first read fails with `ConnectionReset`. Linux also reports here what the network had to say of the new
-/// connection, such as `NetworkDown`, `HostUnreachable` or `EPROTO`. None of these is an error of the
+/// stream, and its first read fails with `ConnectionReset`. Linux also reports network errors of the
+/// new connection here, such as `NetworkDown`, `HostUnreachable` or `EPROTO`. None of these is an error of the
 /// listener: accept again. List the errors that are fatal, not those after which to go on:
 /// `EBADF`, `EFAULT`, `EINVAL` and `ENOTSOCK`.
 ///

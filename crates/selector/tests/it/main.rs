@@ -14,7 +14,10 @@ mod stack;
 #[cfg(windows)]
 mod windows;
 
-use selector::{Backend, Events, Poll};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use selector::{Backend, Events, IoSource, Poll};
 use testkit::platform::POLL_REPORTS_SOCKET_HUP;
 
 /// A `Poll` on `backend`, and a batch with room for all that a test has.
@@ -37,4 +40,38 @@ fn tells_both_halves_closed(backend: Backend) -> bool {
 /// Whether `backend` reports hang-ups and errors of sockets at all.
 fn reports_hang_up(backend: Backend) -> bool {
     backend != Backend::Poll || POLL_REPORTS_SOCKET_HUP
+}
+
+/// A thread that drops sources while the test goes on.
+struct Dropper {
+    sources: Sender<Vec<IoSource<TcpStream>>>,
+    dropped: Receiver<()>,
+}
+
+impl Dropper {
+    fn new() -> Dropper {
+        let (sources, received) = channel::<Vec<IoSource<TcpStream>>>();
+        let (ended, dropped) = channel();
+        testkit::spawn(move || {
+            for sources in received {
+                let mut sources = sources.into_iter();
+                drop(sources.next());
+                ended.send(()).unwrap();
+                drop(sources);
+                ended.send(()).unwrap();
+            }
+        });
+        Dropper { sources, dropped }
+    }
+
+    /// Has the first source dropped before this returns, and the others afterwards.
+    fn begin(&self, sources: Vec<IoSource<TcpStream>>) {
+        self.sources.send(sources).unwrap();
+        self.dropped.recv().unwrap();
+    }
+
+    /// Waits until all are dropped.
+    fn end(&self) {
+        self.dropped.recv().unwrap();
+    }
 }

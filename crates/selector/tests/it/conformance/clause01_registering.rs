@@ -12,7 +12,7 @@ use selector::{
 };
 use testkit::{expect_events, expect_readiness, expect_silence, spawn, tcp_pair};
 
-use crate::setup;
+use crate::{Dropper, setup};
 
 testkit::on_each_backend! {
     a_second_register_is_refused,
@@ -217,18 +217,7 @@ fn after_its_poll_is_gone_another_takes_the_source(backend: Backend) {
 fn a_dropped_poll_frees_its_sources_at_once(backend: Backend) {
     let (stream, _peer) = tcp_pair();
     let source = IoSource::new(&stream);
-    let (victims, received) = std::sync::mpsc::channel::<Vec<IoSource<TcpStream>>>();
-    let (ended, dropped) = std::sync::mpsc::channel();
-    let worker = spawn(move || {
-        for victims in received {
-            // The first one is dropped before the other thread goes on, the rest meanwhile.
-            let mut victims = victims.into_iter();
-            drop(victims.next());
-            ended.send(()).unwrap();
-            drop(victims);
-            ended.send(()).unwrap();
-        }
-    });
+    let dropper = Dropper::new();
     let (mut poll, _) = setup(backend);
     let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
     poll.register(&source, Token(1), interest, opts).unwrap();
@@ -240,15 +229,12 @@ fn a_dropped_poll_frees_its_sources_at_once(backend: Backend) {
             poll.register(source, Token(2), interest, opts).unwrap();
         }
         let (next, _) = setup(backend);
-        victims.send(sources).unwrap();
-        dropped.recv().unwrap();
+        dropper.begin(sources);
         drop(std::mem::replace(&mut poll, next));
         let registered = poll.register(&source, Token(1), interest, opts);
         assert!(registered.is_ok(), "round {round}: {registered:?}");
-        dropped.recv().unwrap();
+        dropper.end();
     }
-    drop(victims);
-    worker.join();
 }
 
 fn a_source_can_outlive_its_poll(backend: Backend) {

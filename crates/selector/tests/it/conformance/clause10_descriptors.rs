@@ -1,7 +1,6 @@
 //! No descriptor is leaked, to another program or by a constructor that fails.
 
 use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use testkit::{
     pipe, spawn, tcp_pair,
 };
 
-use crate::setup;
+use crate::{Dropper, setup};
 
 testkit::on_each_backend! {
     a_polls_descriptors_are_closed_on_exec,
@@ -62,18 +61,7 @@ fn a_poll_closes_what_it_opened(backend: Backend) {
 fn a_poll_closes_its_descriptors_although_another_thread_uses_it(backend: Backend) {
     in_child(|| {
         let (stream, _peer) = tcp_pair();
-        let (victims, received) = std::sync::mpsc::channel::<Vec<IoSource<TcpStream>>>();
-        let (ended, dropped) = std::sync::mpsc::channel();
-        let worker = spawn(move || {
-            for victims in received {
-                // The first one is dropped before the other thread goes on, the rest meanwhile.
-                let mut victims = victims.into_iter();
-                drop(victims.next());
-                ended.send(()).unwrap();
-                drop(victims);
-                ended.send(()).unwrap();
-            }
-        });
+        let dropper = Dropper::new();
         for round in 0..300 {
             let sources: Vec<_> = (0..100)
                 .map(|_| IoSource::new(stream.try_clone().unwrap()))
@@ -88,18 +76,15 @@ fn a_poll_closes_its_descriptors_although_another_thread_uses_it(backend: Backen
                 poll.register(source, Token(1), Ready::READABLE, PollOpt::EDGE)
                     .unwrap();
             }
-            victims.send(sources).unwrap();
-            dropped.recv().unwrap();
+            dropper.begin(sources);
             drop(poll);
             let open = descriptors();
             assert!(
                 !own.iter().any(|fd| open.contains(fd)),
                 "round {round}: {own:?}"
             );
-            dropped.recv().unwrap();
+            dropper.end();
         }
-        drop(victims);
-        worker.join();
     });
 }
 
