@@ -670,7 +670,7 @@ mod descriptors {
             const MEMORY: libc::c_int = libc::RLIMIT_DATA;
             #[cfg(not(target_os = "openbsd"))]
             use libc::RLIMIT_AS as MEMORY;
-            let room = mapped() + (4 << 30);
+            let room = mapped().saturating_add(1 << 30);
             let limit = libc::rlimit {
                 rlim_cur: room,
                 rlim_max: room,
