@@ -35,8 +35,8 @@
 //! ```
 //!
 //! The [`guide`] explains how to write such a program well: triggers, connecting, waking,
-//! back-pressure, sandboxes, and how to come here from mio. The examples are complete programs: `echo` (a
-//! server and its clients), `proxy`, `httpd` and `chat`.
+//! back-pressure, sandboxes, how to come here from mio, and the decisions behind the API. The examples are
+//! complete programs: `echo` (a server and its clients), `proxy`, `httpd` and `chat`.
 //!
 //! # What holds everywhere
 //! On every [`Backend`], and each point has its tests:
