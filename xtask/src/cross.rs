@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::suite;
+use crate::suite::Tally;
 use crate::sysroot::Sysroot;
 use crate::toolchain::Toolchain;
 
@@ -16,6 +16,8 @@ pub(crate) struct Target {
     /// What runs its programs, unless the machine itself does.
     pub(crate) runner: Option<&'static str>,
     pub(crate) rustflags: &'static [&'static str],
+    /// Why tests are skipped there, in CI too: the reasons that tests give.
+    pub(crate) skips: &'static [&'static str],
 }
 
 impl Target {
@@ -38,7 +40,9 @@ impl Target {
         if let Some(runner) = self.runner {
             cargo = cargo.env(setting("RUNNER"), runner);
         }
-        suite::run(cargo.args(arguments))
+        let mut tally = Tally::default();
+        tally.run(cargo.args(arguments))?;
+        tally.finish(self.skips)
     }
 }
 

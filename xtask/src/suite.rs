@@ -1,12 +1,14 @@
 //! The tests of the workspace: what they need, how many ran, and which failed, told at the end.
 
-use std::env::consts;
+use std::collections::{BTreeMap, BTreeSet};
+use std::env::{self, consts};
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use xshell::{Cmd, Shell};
 
 use crate::debian;
@@ -40,53 +42,169 @@ pub(crate) fn install_programs(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Runs `cargo test` and passes its output on.
+/// Runs `cargo test` and passes its output on; ends with one line that counts the tests.
 ///
 /// # Errors
-/// If a test fails: the error tells what the failed tests printed, for it is read at the end of a
-/// long log. And if none ran: a filter that matches nothing, or a package whose tests are all for
-/// another system, would look like a success.
+/// As [`Tally::finish`], where no test may be skipped.
 pub(crate) fn run(cargo: Cmd<'_>) -> Result<()> {
-    let shown = cargo.to_string();
-    eprintln!("$ {shown}");
-    let mut child = Command::from(cargo)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run `{shown}`"))?;
-    let output = child.stdout.take().context("the output is not piped")?;
-    let errors = child.stderr.take().context("the errors are not piped")?;
+    let mut tally = Tally::default();
+    tally.run(cargo)?;
+    tally.finish(&[])
+}
 
-    let mut passed = 0;
-    let mut failures = Extract::new(
-        |line| line == "failures:",
-        |line| line.starts_with("test result:"),
-    );
-    // What cargo says of a program that a signal ended, or that does not compile.
-    let mut complaints = Extract::new(|line| line.starts_with("error"), str::is_empty);
-    thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            each_line(errors, |line| {
-                eprintln!("{line}");
-                complaints.see(line);
-            })
-        });
-        each_line(output, |line| {
-            println!("{line}");
-            passed += passed_by(line).unwrap_or(0);
-            failures.see(line);
+/// What test programs have reported so far. `Display` is one line.
+#[derive(Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    failed: usize,
+    /// The tests skipped, by what the machine lacks.
+    skipped: BTreeMap<String, BTreeSet<String>>,
+    /// What the failed tests and cargo printed, for it is read at the end of a long log.
+    failures: String,
+}
+
+impl Tally {
+    /// Runs `cargo test`, or one test program, and passes its output on. Failures are kept for
+    /// [`Tally::finish`], so that more tests can run.
+    ///
+    /// # Errors
+    /// If the command cannot be run.
+    pub(crate) fn run(&mut self, cargo: Cmd<'_>) -> Result<()> {
+        let shown = cargo.to_string();
+        eprintln!("$ {shown}");
+        let sh = Shell::new()?;
+        let temporary = sh.create_temp_dir()?;
+        let list = temporary.path().join("skipped");
+        let mut child = Command::from(cargo)
+            .env("READYWIRE_SKIPPED", &list)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run `{shown}`"))?;
+        let output = child.stdout.take().context("the output is not piped")?;
+        let errors = child.stderr.take().context("the errors are not piped")?;
+
+        let mut ran = Counts::default();
+        let mut failures = Extract::new(
+            |line| line == "failures:",
+            |line| line.starts_with("test result:"),
+        );
+        // What cargo says of a program that a signal ended, or that does not compile.
+        let mut complaints = Extract::new(|line| line.starts_with("error"), str::is_empty);
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                each_line(errors, |line| {
+                    eprintln!("{line}");
+                    complaints.see(line);
+                })
+            });
+            each_line(output, |line| {
+                println!("{line}");
+                ran.see(line);
+                failures.see(line);
+            })?;
+            reader
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the reader of errors panicked")))
         })?;
-        reader
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("the reader of errors panicked")))
-    })?;
 
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("`{shown}`: {status}\n{}{}", failures.text, complaints.text);
+        let status = child.wait()?;
+        if !status.success() {
+            self.failures += &format!("`{shown}`: {status}\n{}{}", failures.text, complaints.text);
+        } else if ran.passed == 0 {
+            // A filter that matches nothing, or a package whose tests are all for another system, would
+            // look like a success.
+            self.failures += &format!("`{shown}` ran no test\n");
+        }
+        self.passed += ran.passed;
+        self.failed += ran.failed;
+        if list.exists() {
+            self.add_skipped(&sh.read_file(list)?);
+        }
+        Ok(())
     }
-    ensure!(passed > 0, "`{shown}` ran no test");
-    Ok(())
+
+    /// Adds what `testkit::skip` has listed: a test, a tab, and the reason. A test may be listed
+    /// repeatedly.
+    fn add_skipped(&mut self, list: &str) {
+        for (test, reason) in list.lines().filter_map(|line| line.split_once('\t')) {
+            let tests = self.skipped.entry(reason.to_owned()).or_default();
+            // It passed as the test runner counts.
+            if tests.insert(test.to_owned()) {
+                self.passed = self.passed.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Prints the skipped tests and the line that counts all.
+    ///
+    /// # Errors
+    /// If a test failed, with what it printed, and if none ran. In CI (`CI=true`) also if one was skipped for
+    /// a reason that is not `expected`: CI's machines lack nothing.
+    pub(crate) fn finish(&self, expected: &[&str]) -> Result<()> {
+        let in_ci = env::var("CI").is_ok_and(|ci| ci == "true");
+        self.finish_as(in_ci, expected)
+    }
+
+    fn finish_as(&self, in_ci: bool, expected: &[&str]) -> Result<()> {
+        let mut failures = self.failures.clone();
+        for (reason, tests) in &self.skipped {
+            for test in tests {
+                println!("skipped: {test}: {reason}");
+            }
+            if in_ci && !expected.contains(&&**reason) {
+                let tests = Vec::from_iter(tests.iter().map(String::as_str)).join("\n  ");
+                failures += &format!("skipped, which CI does not allow: {reason}\n  {tests}\n");
+            }
+        }
+        if !failures.is_empty() {
+            bail!("{failures}{self}");
+        }
+        println!("{self}");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let skipped: usize = self.skipped.values().map(BTreeSet::len).sum();
+        let (passed, failed) = (self.passed, self.failed);
+        write!(
+            f,
+            "tests: {passed} passed, {failed} failed, {skipped} skipped"
+        )?;
+        for (at, (reason, tests)) in self.skipped.iter().enumerate() {
+            let separator = if at == 0 { ": " } else { ", " };
+            write!(f, "{separator}{reason} ({})", tests.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// How many tests have run by the closing lines of test programs.
+#[derive(Default)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+}
+
+impl Counts {
+    fn see(&mut self, line: &str) {
+        let counts = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "));
+        let Some((_, counts)) = counts else {
+            return;
+        };
+        for (number, what) in counts.split("; ").filter_map(|part| part.split_once(' ')) {
+            let number: usize = number.parse().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
 }
 
 fn each_line(output: impl Read, mut see: impl FnMut(&str)) -> io::Result<()> {
@@ -124,13 +242,6 @@ impl<O: Fn(&str) -> bool, C: Fn(&str) -> bool> Extract<O, C> {
     }
 }
 
-/// How many tests have passed by the closing line of one test program.
-fn passed_by(line: &str) -> Option<u32> {
-    let counts = line.strip_prefix("test result: ok. ")?;
-    let (passed, _) = counts.split_once(" passed")?;
-    passed.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use xshell::cmd;
@@ -140,9 +251,38 @@ mod tests {
     #[test]
     fn only_closing_lines_count() {
         let closing = "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out";
-        assert_eq!(passed_by(closing), Some(12));
-        assert_eq!(passed_by("running 12 tests"), None);
-        assert_eq!(passed_by("test it_says::12 passed ... ok"), None);
+        let failed =
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        let mut counts = Counts::default();
+        for line in [
+            closing,
+            failed,
+            "running 12 tests",
+            "test it_says::12 passed ... ok",
+        ] {
+            counts.see(line);
+        }
+        assert_eq!((counts.passed, counts.failed), (13, 2));
+    }
+
+    #[test]
+    fn skipped_tests_are_counted_once_and_fail_in_ci_unless_expected() {
+        let sh = Shell::new().expect("a shell");
+        let script = "\
+printf 'a x\\tno IPv6\\na y\\tno IPv6\\na x\\tno IPv6\\nb x\\tno strace\\n' > $READYWIRE_SKIPPED
+echo 'test result: ok. 12 passed; 0 failed'";
+        let mut tally = Tally::default();
+        tally.run(cmd!(sh, "sh -c {script}")).expect("it runs");
+        tally.run(cmd!(sh, "sh -c {script}")).expect("it runs");
+        let line = "tests: 21 passed, 0 failed, 3 skipped: no IPv6 (2), no strace (1)";
+        assert_eq!(tally.to_string(), line);
+        tally.finish_as(false, &[]).expect("no failure");
+        tally
+            .finish_as(true, &["no IPv6", "no strace"])
+            .expect("all is expected");
+        let error = tally.finish_as(true, &["no strace"]).expect_err("in CI");
+        let told = "skipped, which CI does not allow: no IPv6\n  a x\n  a y\n";
+        assert_eq!(error.to_string(), format!("{told}{line}"));
     }
 
     #[test]
@@ -153,7 +293,7 @@ mod tests {
             run(cmd!(sh, "echo {line}"))
         };
         let error = of("0").expect_err("no test ran").to_string();
-        assert!(error.ends_with("ran no test"), "{error}");
+        assert!(error.contains("ran no test"), "{error}");
         of("1").expect("a test ran");
         run(cmd!(sh, "false")).expect_err("the command failed");
     }
@@ -188,7 +328,7 @@ test result: FAILED. 1 passed; 1 failed
 error: test failed
 Caused by: a signal
 
-";
+tests: 1 passed, 1 failed, 0 skipped";
         assert_eq!(told, expected);
     }
 }

@@ -102,14 +102,12 @@ impl Test {
     }
 
     /// The name of the test that runs, as the test program's filter wants it: without the crate.
-    #[cfg(unix)]
     pub(crate) fn current() -> Option<&'static str> {
         CURRENT.get().map(without_crate)
     }
 }
 
 /// Takes the first segment off a path.
-#[cfg(any(unix, test))]
 pub(crate) fn without_crate(path: &str) -> &str {
     path.split_once("::").map_or(path, |(_, rest)| rest)
 }

@@ -2,7 +2,8 @@
 //!
 //! What lives here: pairs of connected sockets, waiting for events under a deadline, threads that
 //! are waited for under a deadline, waiting for what is on its way, tests in a process of their own,
-//! descriptors and system calls counted, system calls refused.
+//! descriptors and system calls counted, system calls refused, and tests skipped, with the reason, that this
+//! machine cannot run.
 //! A test that hangs ends its process with its name: after 15 minutes, or as many seconds as the
 //! environment variable `READYWIRE_TEST_LIMIT` says.
 //! Helpers panic at their caller's line and say what they saw.
@@ -22,6 +23,7 @@ pub mod platform;
 mod random;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod sandbox;
+mod skip;
 mod sockets;
 mod stand_ins;
 mod tasks;
@@ -38,6 +40,9 @@ pub use crate::moments::{Moment, expect_data_around_urgent_data, expect_end};
 pub use crate::random::Random;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sandbox::{Call, Refusal, refuse};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use crate::skip::lacks_strace;
+pub use crate::skip::{lacks_ipv6, skip};
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_v6,
 };

@@ -34,11 +34,15 @@ impl Call {
 /// own, see [`in_child`](crate::in_child).
 ///
 /// Returns `false` where there are no filters: under an emulator, and on processors that the filter's
-/// compiler does not know. The caller then ends the test.
+/// compiler does not know. The test is then [skipped](crate::skip), and the caller ends it.
 #[must_use]
 #[track_caller]
 pub fn refuse(calls: &[Call], refusal: Refusal) -> bool {
-    !crate::on_qemu() && install(calls, refusal)
+    let refused = !crate::on_qemu() && install(calls, refusal);
+    if !refused {
+        crate::skip("no filters of system calls");
+    }
+    refused
 }
 
 /// The compiler of filters builds for little-endian processors alone.

@@ -17,7 +17,7 @@ use crate::backends::{Test, without_crate};
 use crate::{DEADLINE, Task, expect_nothing_now, expect_readiness, spawn, watchdog};
 
 /// Names the one test that a child runs.
-const CHILD: &str = "READYWIRE_TEST_CHILD";
+pub(crate) const CHILD: &str = "READYWIRE_TEST_CHILD";
 
 /// Returns a connected pair of Unix streams.
 #[track_caller]
@@ -262,14 +262,14 @@ pub fn in_child<F: FnOnce()>(body: F) {
 /// Runs the rest of a test as [`in_child`] does, under strace(1), which makes system calls fail:
 /// `faults` is the argument of its option `-e inject=`, such as `epoll_wait:error=EINTR:when=2+2`.
 ///
-/// Under an emulator the calls would be the emulator's own: nothing is run there.
+/// The test is [skipped](crate::skip) where strace cannot trace it.
 ///
 /// # Panics
-/// As [`in_child`], and if strace is missing.
+/// As [`in_child`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[track_caller]
 pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
-    if crate::on_qemu() {
+    if crate::lacks_strace() {
         return;
     }
     in_child_of(

@@ -18,6 +18,11 @@ use crate::workspace;
 /// Examples in the documentation ask for it: qemu knows few options of sockets.
 const QEMU: &[&str] = &["--cfg=qemu"];
 
+/// The compiler of filters knows 64-bit processors alone.
+const NO_FILTERS: &str = "no filters of system calls";
+
+const QEMU_SKIPS: &[&str] = &[NO_FILTERS, "no strace", "no program that starts itself"];
+
 /// Besides the machine's own processor, the one on which system calls are made in place.
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 
@@ -32,6 +37,7 @@ const TARGETS: &[Target] = &[
             "-Clink-arg=-Wl,--dynamic-linker=/usr/i686-linux-gnu/lib/ld-linux.so.2",
             "-Clink-arg=-Wl,-rpath=/usr/i686-linux-gnu/lib",
         ],
+        skips: &[NO_FILTERS],
     },
     Target {
         triple: musl::TRIPLE,
@@ -39,6 +45,7 @@ const TARGETS: &[Target] = &[
         linker: "gcc",
         runner: None,
         rustflags: &[],
+        skips: &[],
     },
     Target {
         triple: AARCH64,
@@ -50,6 +57,7 @@ const TARGETS: &[Target] = &[
         linker: "aarch64-linux-gnu-gcc",
         runner: Some("qemu-aarch64 -L /usr/aarch64-linux-gnu"),
         rustflags: QEMU,
+        skips: QEMU_SKIPS,
     },
     Target {
         triple: "armv7-unknown-linux-gnueabihf",
@@ -61,6 +69,7 @@ const TARGETS: &[Target] = &[
         linker: "arm-linux-gnueabihf-gcc",
         runner: Some("qemu-arm -L /usr/arm-linux-gnueabihf"),
         rustflags: QEMU,
+        skips: QEMU_SKIPS,
     },
     Target {
         triple: "s390x-unknown-linux-gnu",
@@ -68,6 +77,7 @@ const TARGETS: &[Target] = &[
         linker: "s390x-linux-gnu-gcc",
         runner: Some("qemu-s390x -L /usr/s390x-linux-gnu"),
         rustflags: QEMU,
+        skips: QEMU_SKIPS,
     },
 ];
 

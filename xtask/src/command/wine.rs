@@ -19,6 +19,7 @@ const WINDOWS: Target = Target {
     linker: "x86_64-w64-mingw32-gcc",
     runner: Some(prefix::WINE),
     rustflags: &[],
+    skips: &[],
 };
 
 /// Run the tests as Windows programs under Wine

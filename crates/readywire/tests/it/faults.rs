@@ -99,8 +99,7 @@ fn with_fault(command: &Command, fault: &str) -> Command {
 /// Expects every server to answer a client after `fault`.
 #[track_caller]
 fn answers(backend: Backend, fault: &str) {
-    // strace would see the emulator's own calls.
-    if testkit::on_qemu() {
+    if testkit::lacks_strace() {
         return;
     }
     let echo = Server::start(example("echo").args(["--listen", "127.0.0.1:0"]));
@@ -141,7 +140,7 @@ fn servers_survive_an_error_that_lasts(backend: Backend) {
 }
 
 fn servers_end_by_an_error_of_the_listener(backend: Backend) {
-    if testkit::on_qemu() {
+    if testkit::lacks_strace() {
         return;
     }
     let echo = Server::start(example("echo").args(["--listen", "127.0.0.1:0"]));
