@@ -569,9 +569,15 @@ impl Inner {
         }
     }
 
-    pub(crate) fn rearm(&self, source: RawSource, key: Key, direction: Ready, drained: Drained) {
-        if self.selector.rearm(source, key, direction, drained) {
-            self.shared.counters.rearms.add(1);
+    pub(crate) fn mark_drained(
+        &self,
+        source: RawSource,
+        key: Key,
+        direction: Ready,
+        drained: Drained,
+    ) {
+        if self.selector.mark_drained(source, key, direction, drained) {
+            self.shared.counters.edges_rearmed.add(1);
         }
     }
 

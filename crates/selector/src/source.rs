@@ -18,7 +18,7 @@ use crate::{Evented, Poll};
 /// It is what socket types are built on. It knows which `Poll` the source is registered with, refuses to
 /// stand with two, and ends the registration when it is dropped, before the descriptor closes.
 /// All I/O goes through [`try_io`](IoSource::try_io) or is followed by
-/// [`rearm_after`](IoSource::rearm_after), so that a backend which emulates edges learns when the
+/// [`note_transfer`](IoSource::note_transfer), so that a backend which emulates edges learns when the
 /// source is drained.
 ///
 /// The `T` must be non-blocking already, and the descriptor it lends must stay the same for as
@@ -109,7 +109,7 @@ impl<T: AsSource> IoSource<T> {
     ///
     /// After an error, in most cases `WouldBlock`, an edge in that direction can be reported again.
     /// A short read or write on a stream or a pipe shows that it is drained, too: report it by
-    /// [`rearm_after`](IoSource::rearm_after), or go on until `WouldBlock`.
+    /// [`note_transfer`](IoSource::note_transfer), or go on until `WouldBlock`.
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -121,25 +121,26 @@ impl<T: AsSource> IoSource<T> {
     ) -> io::Result<R> {
         let result = operation(&self.io);
         if result.is_err() {
-            self.rearm(direction);
+            self.mark_drained(direction);
         }
         result
     }
 
-    /// Lets an edge in the given direction be reported again, on a backend that emulates edges.
+    /// Notes that the source is drained in the given direction, so that a backend which emulates edges
+    /// (poll(2), AFD) reports the next one.
     ///
     /// [`try_io`](IoSource::try_io) does so after an error. Call it after an operation that ends a
     /// condition in another way, such as taking the socket's pending error, or that was done through
     /// a borrowed descriptor.
     #[inline]
-    pub fn rearm(&self, direction: Ready) {
+    pub fn mark_drained(&self, direction: Ready) {
         if self.place.is_observed() {
-            self.place.rearm(direction, Drained::Failure);
+            self.place.mark_drained(direction, Drained::Failure);
         }
     }
 
-    /// Lets an edge be reported again if one read or write on a stream or a pipe has drained it;
-    /// returns `result`, the number of bytes that the call moved.
+    /// Notes one read or write on a stream or a pipe, and marks the source as drained if the call has
+    /// drained it; returns `result`, the number of bytes that the call moved.
     ///
     /// `offered` computes how long the buffers are; only backends that emulate edges need it. An
     /// error drains the source, and so do fewer bytes than were offered. `Ok(0)` does not: it is the
@@ -156,7 +157,7 @@ impl<T: AsSource> IoSource<T> {
     ///
     /// fn read(source: &IoSource<TcpStream>, buf: &mut [u8]) -> io::Result<usize> {
     ///     let mut stream = source.get_sole();
-    ///     source.rearm_after(Ready::READABLE, stream.read(buf), || buf.len())
+    ///     source.note_transfer(Ready::READABLE, stream.read(buf), || buf.len())
     /// }
     /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// # let stream = TcpStream::connect(listener.local_addr()?)?;
@@ -165,7 +166,7 @@ impl<T: AsSource> IoSource<T> {
     /// # Ok::<(), io::Error>(())
     /// ```
     #[inline]
-    pub fn rearm_after(
+    pub fn note_transfer(
         &self,
         direction: Ready,
         result: io::Result<usize>,
@@ -173,7 +174,7 @@ impl<T: AsSource> IoSource<T> {
     ) -> io::Result<usize> {
         if self.place.is_observed() {
             let moved = result.as_ref().ok().copied();
-            self.place.rearm_after(direction, moved, offered());
+            self.place.note_transfer(direction, moved, offered());
         }
         result
     }
@@ -181,7 +182,7 @@ impl<T: AsSource> IoSource<T> {
     /// Borrows what was taken in, to do anything with it.
     ///
     /// I/O on it belongs inside [`try_io`](IoSource::try_io), or is followed by
-    /// [`rearm_after`](IoSource::rearm_after): otherwise a backend that emulates edges reports no
+    /// [`note_transfer`](IoSource::note_transfer): otherwise a backend that emulates edges reports no
     /// further edge. From here on the descriptor counts as one that may have duplicates; see
     /// [`new_sole`](IoSource::new_sole).
     pub fn get_ref(&self) -> &T {
@@ -413,29 +414,31 @@ impl Place {
     }
 
     #[cold]
-    fn rearm_after(&self, direction: Ready, moved: Option<usize>, offered: usize) {
+    fn note_transfer(&self, direction: Ready, moved: Option<usize>, offered: usize) {
         match moved {
-            None => self.rearm(direction, Drained::Failure),
-            Some(count) if 0 < count && count < offered => self.rearm(direction, Drained::Short),
+            None => self.mark_drained(direction, Drained::Failure),
+            Some(count) if 0 < count && count < offered => {
+                self.mark_drained(direction, Drained::Short)
+            }
             Some(_) => {}
         }
     }
 
     #[cold]
-    fn rearm(&self, direction: Ready, drained: Drained) {
-        let rearm = |poll: &Weak<Inner>, at: Registered| {
+    fn mark_drained(&self, direction: Ready, drained: Drained) {
+        let mark_drained = |poll: &Weak<Inner>, at: Registered| {
             if let Some(poll) = poll.upgrade() {
-                poll.rearm(at.source, at.key, direction, drained);
+                poll.mark_drained(at.source, at.key, direction, drained);
             }
         };
         if let Some(clones) = self.clones.get() {
             if clones.emulated.load(Ordering::Relaxed) {
                 for (poll, at) in &clones.lock().0 {
-                    rearm(poll, *at);
+                    mark_drained(poll, *at);
                 }
             }
         } else if let Some(at) = &*self.lock() {
-            rearm(&at.poll, at.source);
+            mark_drained(&at.poll, at.source);
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Stats {
     /// wakes that are under way just then.
     pub wakes_elided: usize,
     /// Edges that were re-armed when their source was drained, on a backend that emulates them.
-    pub rearms: usize,
+    pub edges_rearmed: usize,
 }
 
 /// The live counters.
@@ -48,7 +48,7 @@ pub(crate) struct Counters {
     wakes_elided: Counter,
     /// Wakes that were sent and that no poll has come across yet.
     wakes_under_way: Counter,
-    pub(crate) rearms: Counter,
+    pub(crate) edges_rearmed: Counter,
 }
 
 impl Counters {
@@ -64,7 +64,7 @@ impl Counters {
             stale: self.stale.get(),
             wakes_sent: self.wakes_sent.get(),
             wakes_elided: self.wakes_elided.get(),
-            rearms: self.rearms.get(),
+            edges_rearmed: self.edges_rearmed.get(),
         }
     }
 }

@@ -279,7 +279,7 @@ impl TcpListener {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let taken = sockopt::take_error(self.socket())?;
         if taken.is_some() {
-            self.io.rearm(Ready::READABLE);
+            self.io.mark_drained(Ready::READABLE);
         }
         Ok(taken)
     }

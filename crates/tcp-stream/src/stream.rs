@@ -249,7 +249,7 @@ impl TcpStream {
         // An attempt that has failed stays ready: re-arming then would report it for ever.
         let in_progress = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
         if outcome.as_ref().is_err_and(in_progress) {
-            self.io.rearm(Ready::WRITABLE);
+            self.io.mark_drained(Ready::WRITABLE);
         }
         outcome
     }
@@ -270,7 +270,7 @@ impl TcpStream {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let taken = self.attempt.take_error(self.socket())?;
         if taken.is_some() {
-            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+            self.io.mark_drained(Ready::READABLE | Ready::WRITABLE);
         }
         Ok(taken)
     }
@@ -437,7 +437,7 @@ impl TcpStream {
         let read = || socket_calls::recv_vectored(&SockRef::from(self.socket()), bufs);
         let result = self.attempt.watch(Ready::READABLE, read);
         self.io
-            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -486,7 +486,7 @@ impl TcpStream {
     /// edge in that direction can be reported again. A backend that emulates edges (poll(2), AFD)
     /// cannot see I/O that was done in any other way, and reports no further edge after it. Nor can
     /// it see that a transfer was short: go on until `WouldBlock`, or call
-    /// [`rearm`](TcpStream::rearm).
+    /// [`mark_drained`](TcpStream::mark_drained).
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -512,8 +512,8 @@ impl TcpStream {
         self.io.try_io(direction, |_| result)
     }
 
-    /// Lets an edge in the given direction be reported again, after a short transfer in
-    /// [`try_io`](TcpStream::try_io).
+    /// Notes that a short transfer in [`try_io`](TcpStream::try_io) has drained the given direction, so that
+    /// the next edge is reported.
     ///
     /// # Platform-specific behaviour
     /// epoll and kqueue need no help: there it does nothing.
@@ -529,13 +529,13 @@ impl TcpStream {
     /// let message = [b'x'; 4096];
     /// let count = stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {
-    ///     stream.rearm(Ready::WRITABLE); // an event tells when to send the rest
+    ///     stream.mark_drained(Ready::WRITABLE); // an event tells when to send the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn rearm(&self, direction: Ready) {
-        self.io.rearm(direction);
+    pub fn mark_drained(&self, direction: Ready) {
+        self.io.mark_drained(direction);
     }
 
     /// Writes, and remembers an error for [`finish_connect`](TcpStream::finish_connect).
@@ -547,7 +547,7 @@ impl TcpStream {
     ) -> io::Result<usize> {
         let write = || operation(self.socket()).map_err(os::write_error);
         let result = self.attempt.watch(Ready::WRITABLE, write);
-        self.io.rearm_after(Ready::WRITABLE, result, offered)
+        self.io.note_transfer(Ready::WRITABLE, result, offered)
     }
 
     /// The socket, for calls that do not duplicate it.
@@ -617,7 +617,7 @@ impl Read for &TcpStream {
         }
         let read = || socket_calls::recv(&SockRef::from(self.socket()), buf);
         let result = self.attempt.watch(Ready::READABLE, read);
-        self.io.rearm_after(Ready::READABLE, result, || buf.len())
+        self.io.note_transfer(Ready::READABLE, result, || buf.len())
     }
 
     #[inline]

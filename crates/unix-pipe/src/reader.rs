@@ -102,7 +102,7 @@ impl PipeReader {
     /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
     /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
     /// and reports no further edge after it. Nor can it see that a read was short: go on until
-    /// `WouldBlock`, or call [`rearm`](PipeReader::rearm).
+    /// `WouldBlock`, or call [`mark_drained`](PipeReader::mark_drained).
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -143,13 +143,13 @@ impl PipeReader {
     /// let mut buf = [0; 16];
     /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut buf))?;
     /// if count < buf.len() {
-    ///     reader.rearm(Ready::READABLE); // an event tells when to read on
+    ///     reader.mark_drained(Ready::READABLE); // an event tells when to read on
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn rearm(&self, direction: Ready) {
-        self.io.rearm(direction);
+    pub fn mark_drained(&self, direction: Ready) {
+        self.io.mark_drained(direction);
     }
 }
 
@@ -166,7 +166,7 @@ impl Read for PipeReader {
 impl Read for &PipeReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let result = self.io.get_sole().read(buf);
-        self.io.rearm_after(Ready::READABLE, result, || buf.len())
+        self.io.note_transfer(Ready::READABLE, result, || buf.len())
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -176,7 +176,7 @@ impl Read for &PipeReader {
         let bufs = &mut bufs[span];
         let result = self.io.get_sole().read_vectored(bufs);
         self.io
-            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 }
 

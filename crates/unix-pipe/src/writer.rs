@@ -88,7 +88,7 @@ impl PipeWriter {
     /// `direction` is `WRITABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
     /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
     /// and reports no further edge after it. Nor can it see that a write was short: go on until
-    /// `WouldBlock`, or call [`rearm`](PipeWriter::rearm).
+    /// `WouldBlock`, or call [`mark_drained`](PipeWriter::mark_drained).
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -127,13 +127,13 @@ impl PipeWriter {
     /// let message = [b'x'; 4096];
     /// let count = writer.try_io(Ready::WRITABLE, |mut writer| writer.write(&message))?;
     /// if count < message.len() {
-    ///     writer.rearm(Ready::WRITABLE); // an event tells when to write the rest
+    ///     writer.mark_drained(Ready::WRITABLE); // an event tells when to write the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn rearm(&self, direction: Ready) {
-        self.io.rearm(direction);
+    pub fn mark_drained(&self, direction: Ready) {
+        self.io.mark_drained(direction);
     }
 }
 
@@ -154,7 +154,7 @@ impl Write for PipeWriter {
 impl Write for &PipeWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let result = self.io.get_sole().write(buf);
-        self.io.rearm_after(Ready::WRITABLE, result, || buf.len())
+        self.io.note_transfer(Ready::WRITABLE, result, || buf.len())
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -164,7 +164,7 @@ impl Write for &PipeWriter {
         let bufs = &bufs[span];
         let result = self.io.get_sole().write_vectored(bufs);
         self.io
-            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     fn flush(&mut self) -> io::Result<()> {

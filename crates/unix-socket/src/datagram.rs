@@ -263,7 +263,7 @@ impl UnixDatagram {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let taken = sockopt::take_error(self.socket())?;
         // Should a clone have taken it, the next one is news all the same.
-        self.io.rearm(if taken.is_some() {
+        self.io.mark_drained(if taken.is_some() {
             Ready::READABLE | Ready::WRITABLE
         } else {
             Ready::ERROR

@@ -275,7 +275,7 @@ impl UnixStream {
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let taken = sockopt::take_error(self.socket())?;
         if taken.is_some() {
-            self.io.rearm(Ready::READABLE | Ready::WRITABLE);
+            self.io.mark_drained(Ready::READABLE | Ready::WRITABLE);
         }
         Ok(taken)
     }
@@ -338,7 +338,7 @@ impl UnixStream {
         let bufs = &mut bufs[span];
         let result = socket_calls::recv_vectored(&SockRef::from(self.socket()), bufs);
         self.io
-            .rearm_after(Ready::READABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::READABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers, each emptied before the next is touched (`sendmsg(2)`).
@@ -361,7 +361,7 @@ impl UnixStream {
         let bufs = &bufs[span];
         let result = socket_calls::send_vectored(&SockRef::from(self.socket()), bufs);
         self.io
-            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     /// Writes from several buffers as [`write_bufs`](UnixStream::write_bufs) does, and sends
@@ -388,7 +388,7 @@ impl UnixStream {
         let bufs = &bufs[span];
         let result = rights::send(self.socket().as_fd(), bufs, fds);
         self.io
-            .rearm_after(Ready::WRITABLE, result, || socket_calls::total(bufs))
+            .note_transfer(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
     /// Reads into several buffers as [`read_bufs`](UnixStream::read_bufs) does, and appends the
@@ -436,9 +436,10 @@ impl UnixStream {
         let bufs = &mut bufs[span];
         let receive = |stream: &net::UnixStream| rights::receive(stream.as_fd(), bufs, fds);
         let received = self.io.try_io(Ready::READABLE, receive)?;
-        self.io.rearm_after(Ready::READABLE, Ok(received.len), || {
-            socket_calls::total(bufs)
-        })?;
+        self.io
+            .note_transfer(Ready::READABLE, Ok(received.len), || {
+                socket_calls::total(bufs)
+            })?;
         Ok(received)
     }
 
@@ -449,7 +450,7 @@ impl UnixStream {
     /// edge in that direction can be reported again. A backend that emulates edges (poll(2))
     /// cannot see I/O that was done in any other way, and reports no further edge after it. Nor can
     /// it see that a transfer was short: go on until `WouldBlock`, or call
-    /// [`rearm`](UnixStream::rearm).
+    /// [`mark_drained`](UnixStream::mark_drained).
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -473,8 +474,8 @@ impl UnixStream {
         self.io.try_io(direction, |_| operation(self.lend()))
     }
 
-    /// Lets an edge in the given direction be reported again, after a short transfer in
-    /// [`try_io`](UnixStream::try_io).
+    /// Notes that a short transfer in [`try_io`](UnixStream::try_io) has drained the given direction, so that
+    /// the next edge is reported.
     ///
     /// # Platform-specific behaviour
     /// epoll and kqueue need no help: there it does nothing.
@@ -488,13 +489,13 @@ impl UnixStream {
     /// let message = [b'x'; 4096];
     /// let count = one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {
-    ///     one.rearm(Ready::WRITABLE); // an event tells when to send the rest
+    ///     one.mark_drained(Ready::WRITABLE); // an event tells when to send the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn rearm(&self, direction: Ready) {
-        self.io.rearm(direction);
+    pub fn mark_drained(&self, direction: Ready) {
+        self.io.mark_drained(direction);
     }
 
     /// The socket, for calls that do not duplicate it.
@@ -532,7 +533,7 @@ impl Read for &UnixStream {
             return Ok(0);
         }
         let result = socket_calls::recv(&SockRef::from(self.socket()), buf);
-        self.io.rearm_after(Ready::READABLE, result, || buf.len())
+        self.io.note_transfer(Ready::READABLE, result, || buf.len())
     }
 
     #[inline]
@@ -564,7 +565,7 @@ impl Write for &UnixStream {
             return Ok(0);
         }
         let result = socket_calls::send(&SockRef::from(self.socket()), buf);
-        self.io.rearm_after(Ready::WRITABLE, result, || buf.len())
+        self.io.note_transfer(Ready::WRITABLE, result, || buf.len())
     }
 
     #[inline]

@@ -41,7 +41,7 @@ mod afd {
 /// Every method may be called from any thread at any time. A backend keeps the [`Key`] of each
 /// source and puts it on the source's events; it need not tell old keys from new ones.
 pub(crate) trait Driver: Sized {
-    /// Whether the caller must call [`rearm`](Driver::rearm) when it has drained a source.
+    /// Whether the caller must call [`mark_drained`](Driver::mark_drained) when it has drained a source.
     const EMULATES_EDGES: bool;
 
     fn new() -> io::Result<Self>;
@@ -88,7 +88,8 @@ pub(crate) trait Driver: Sized {
 
     /// Lets an emulated edge come again, after the source was drained in `direction`; returns
     /// whether that changed anything.
-    fn rearm(&self, source: RawSource, key: Key, direction: Ready, drained: Drained) -> bool;
+    fn mark_drained(&self, source: RawSource, key: Key, direction: Ready, drained: Drained)
+    -> bool;
 
     /// Waits until a source is ready, [`wake`](Driver::wake) is called or `timeout` has passed, and
     /// appends at most `room` events, which is at least one.

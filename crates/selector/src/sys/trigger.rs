@@ -69,7 +69,7 @@ impl Trigger {
     }
 
     /// Re-arms `direction`; returns whether that changed anything.
-    pub(super) fn rearm(&mut self, direction: Ready, drained: Drained) -> bool {
+    pub(super) fn mark_drained(&mut self, direction: Ready, drained: Drained) -> bool {
         let before = self.armed;
         let mut direction = reported(direction);
         if direction.is_readable() {
@@ -110,8 +110,8 @@ mod tests {
         assert_eq!(trigger.report(BOTH), Ready::empty());
         assert!(!trigger.armed().intersects(BOTH));
 
-        assert!(trigger.rearm(Ready::READABLE, Drained::Failure));
-        assert!(!trigger.rearm(Ready::READABLE, Drained::Failure));
+        assert!(trigger.mark_drained(Ready::READABLE, Drained::Failure));
+        assert!(!trigger.mark_drained(Ready::READABLE, Drained::Failure));
         assert_eq!(trigger.report(BOTH), Ready::READABLE);
     }
 
@@ -128,9 +128,9 @@ mod tests {
     fn a_short_transfer_rearms_its_direction() {
         let mut trigger = Trigger::new(BOTH, PollOpt::EDGE);
         assert_eq!(trigger.report(BOTH), BOTH);
-        assert!(trigger.rearm(Ready::READABLE, Drained::Short));
+        assert!(trigger.mark_drained(Ready::READABLE, Drained::Short));
         assert_eq!(trigger.report(BOTH), Ready::READABLE);
-        assert!(trigger.rearm(Ready::WRITABLE, Drained::Short));
+        assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Short));
         assert_eq!(trigger.report(BOTH), Ready::WRITABLE);
     }
 
@@ -145,13 +145,13 @@ mod tests {
             let mut trigger = Trigger::new(BOTH | Ready::PRIORITY, PollOpt::EDGE);
             let all = BOTH | more;
             assert_eq!(trigger.report(all), all);
-            assert!(!trigger.rearm(Ready::READABLE, Drained::Short));
-            assert!(trigger.rearm(Ready::WRITABLE, Drained::Short));
+            assert!(!trigger.mark_drained(Ready::READABLE, Drained::Short));
+            assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Short));
             assert!(trigger.report(all).is_writable());
-            assert!(!trigger.rearm(Ready::READABLE, Drained::Short));
-            assert!(trigger.rearm(Ready::READABLE, Drained::Failure));
+            assert!(!trigger.mark_drained(Ready::READABLE, Drained::Short));
+            assert!(trigger.mark_drained(Ready::READABLE, Drained::Failure));
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
-            assert!(trigger.rearm(Ready::READABLE, Drained::Short));
+            assert!(trigger.mark_drained(Ready::READABLE, Drained::Short));
         }
     }
 
@@ -160,7 +160,7 @@ mod tests {
         for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
             let mut trigger = Trigger::new(Ready::READABLE, opts);
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
-            assert!(!trigger.rearm(Ready::READABLE, Drained::Failure));
+            assert!(!trigger.mark_drained(Ready::READABLE, Drained::Failure));
             assert_eq!(trigger.report(Ready::READABLE | Ready::HUP), Ready::empty());
             assert_eq!(trigger.armed(), Ready::empty());
         }

@@ -158,7 +158,7 @@ fn rearmed_edges_are_counted_where_they_are_emulated(backend: Backend) {
         for _ in 0..2 {
             assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
         }
-        assert_eq!(poll.stats().rearms, if emulated { round } else { 0 });
+        assert_eq!(poll.stats().edges_rearmed, if emulated { round } else { 0 });
     }
 }
 

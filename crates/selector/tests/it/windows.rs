@@ -214,7 +214,7 @@ fn go_away(poll: &Poll, source: IoSource<TcpStream>, mut peer: TcpStream, manner
         2 => reset(peer),
         3 => {
             peer.shutdown(Shutdown::Both).unwrap();
-            source.rearm(Ready::READABLE | Ready::WRITABLE);
+            source.mark_drained(Ready::READABLE | Ready::WRITABLE);
         }
         _ => {
             poll.reregister(&source, Token(0), Ready::READABLE, PollOpt::EDGE)

@@ -131,7 +131,7 @@ fn libc_drains_and_fills_through_try_io(backend: Backend) {
     expect_edges(&poll, &mut events, (END, Ready::READABLE), provoke, drain);
     let report_short = || {
         assert_eq!(read().unwrap(), 4);
-        reader.rearm(Ready::READABLE);
+        reader.mark_drained(Ready::READABLE);
     };
     expect_edges(
         &poll,
@@ -150,7 +150,7 @@ fn libc_drains_and_fills_through_try_io(backend: Backend) {
     expect_edges(&poll, &mut events, (END, Ready::WRITABLE), make_room, fill);
     let report_short = || {
         assert!(write(&large).unwrap() < large.len());
-        writer.rearm(Ready::WRITABLE);
+        writer.mark_drained(Ready::WRITABLE);
     };
     expect_edges(
         &poll,

@@ -162,7 +162,7 @@ fn socket2_drains_a_stream_through_try_io(backend: Backend) {
         expect_edges(&poll, &mut events, READ, &mut write, drain);
         let report_short = || {
             assert_eq!(receive().unwrap(), 4);
-            drained.rearm(Ready::READABLE);
+            drained.mark_drained(Ready::READABLE);
         };
         expect_edges(&poll, &mut events, READ, write, report_short);
     }

@@ -160,7 +160,7 @@ impl Driver for Epoll {
         // Closing the only descriptor takes it out of the set.
     }
 
-    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
+    fn mark_drained(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
         // The kernel has edges of its own.
         false
     }

@@ -317,7 +317,7 @@ impl Driver for Kqueue {
         }
     }
 
-    fn rearm(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
+    fn mark_drained(&self, _fd: RawFd, _key: Key, _direction: Ready, _drained: Drained) -> bool {
         // The kernel has edges of its own.
         false
     }

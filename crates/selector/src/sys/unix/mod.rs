@@ -209,14 +209,14 @@ impl Selector {
         each!(self, driver => driver.forget(source, key));
     }
 
-    pub(crate) fn rearm(
+    pub(crate) fn mark_drained(
         &self,
         source: RawSource,
         key: Key,
         direction: Ready,
         drained: Drained,
     ) -> bool {
-        each!(self, driver => driver.rearm(source, key, direction, drained))
+        each!(self, driver => driver.mark_drained(source, key, direction, drained))
     }
 
     #[inline(always)]

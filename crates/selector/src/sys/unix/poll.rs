@@ -144,9 +144,9 @@ impl Watch {
     }
 
     /// Re-arms `direction`; returns whether that changed anything.
-    fn rearm(&mut self, direction: Ready, drained: Drained) -> bool {
+    fn mark_drained(&mut self, direction: Ready, drained: Drained) -> bool {
         self.changes = self.changes.wrapping_add(1);
-        self.trigger.rearm(direction, drained)
+        self.trigger.mark_drained(direction, drained)
     }
 
     /// Asks what there is to report at this moment; nothing if the system cannot tell.
@@ -385,9 +385,10 @@ impl Driver for PollDriver {
         let _late = self.deregister(fd, key).is_err();
     }
 
-    fn rearm(&self, fd: RawFd, key: Key, direction: Ready, drained: Drained) -> bool {
+    fn mark_drained(&self, fd: RawFd, key: Key, direction: Ready, drained: Drained) -> bool {
         let mut list = self.list();
-        let rearmed = list.update(fd, key, |watch| watch.rearm(direction, drained)) == Some(true);
+        let rearmed =
+            list.update(fd, key, |watch| watch.mark_drained(direction, drained)) == Some(true);
         if rearmed {
             // Should the handle fail, the leader takes the change over with its next copy.
             let _late = self.changed(list).is_err();
@@ -595,7 +596,7 @@ mod tests {
         let hung_up = Ready::READABLE | Ready::HUP | Ready::READ_CLOSED;
         assert_eq!(watch.report(libc::POLLHUP), hung_up);
         assert_eq!(watch.pollfd().fd, -1);
-        assert!(watch.rearm(Ready::READABLE, Drained::Failure));
+        assert!(watch.mark_drained(Ready::READABLE, Drained::Failure));
         assert_eq!(watch.pollfd().fd, 5);
     }
 
@@ -605,7 +606,7 @@ mod tests {
         watch.report(libc::POLLIN);
         assert_eq!(watch.pollfd().events & libc::POLLIN, 0);
         assert_eq!(watch.pollfd().events & libc::POLLOUT, libc::POLLOUT);
-        assert!(watch.rearm(Ready::READABLE, Drained::Failure));
+        assert!(watch.mark_drained(Ready::READABLE, Drained::Failure));
         assert_eq!(watch.pollfd().events & libc::POLLIN, libc::POLLIN);
     }
 
@@ -638,14 +639,14 @@ mod tests {
         ready(&list, &mut copied);
         testkit::drain(&source);
         list.update(fd, key, |watch| {
-            watch.rearm(Ready::READABLE, Drained::Failure)
+            watch.mark_drained(Ready::READABLE, Drained::Failure)
         });
         assert_eq!(harvest(&mut list, &copied), []);
 
         ready(&list, &mut copied);
         testkit::drain(&source);
         list.update(fd, key, |watch| {
-            watch.rearm(Ready::READABLE, Drained::Failure)
+            watch.mark_drained(Ready::READABLE, Drained::Failure)
         });
         (&peer).write_all(b"y").unwrap();
         assert_eq!(harvest(&mut list, &copied), [Ready::READABLE]);

@@ -562,12 +562,21 @@ impl Driver for AfdDriver {
         let _ended_already = self.deregister(source, key).is_err();
     }
 
-    fn rearm(&self, _source: RawSocket, key: Key, direction: Ready, drained: Drained) -> bool {
+    fn mark_drained(
+        &self,
+        _source: RawSocket,
+        key: Key,
+        direction: Ready,
+        drained: Drained,
+    ) -> bool {
         let Ok(socket) = self.socket(key) else {
             return false;
         };
         let polls = &mut self.polls(&socket);
-        let (changed, renewed) = socket.lock().endpoint.rearm(polls, key, direction, drained);
+        let (changed, renewed) = socket
+            .lock()
+            .endpoint
+            .mark_drained(polls, key, direction, drained);
         if matches!(renewed, Err(Failure::Short(_))) {
             self.put_off(&socket);
         }

@@ -196,7 +196,7 @@ impl Endpoint {
 
     /// Arms an edge again after the source was drained; returns whether that changed anything, and
     /// whether the poll for it could be begun.
-    pub(super) fn rearm(
+    pub(super) fn mark_drained(
         &mut self,
         afd: &mut impl Afd,
         key: Key,
@@ -206,7 +206,7 @@ impl Endpoint {
         // Also where the trigger stays as it is.
         self.distrust();
         let watch = self.watches.iter_mut().find(|watch| watch.key == key);
-        if !watch.is_some_and(|watch| watch.trigger.rearm(direction, drained)) {
+        if !watch.is_some_and(|watch| watch.trigger.mark_drained(direction, drained)) {
             return (false, Ok(()));
         }
         (true, self.renew(afd, None))
@@ -462,9 +462,12 @@ mod tests {
         fn drain(&mut self, flags: u32, direction: Ready) {
             self.afd.ready &= !flags;
             for socket in [1, 2] {
-                let (_, renewed) =
-                    self.endpoint
-                        .rearm(&mut self.afd, key(socket, 1), direction, Drained::Failure);
+                let (_, renewed) = self.endpoint.mark_drained(
+                    &mut self.afd,
+                    key(socket, 1),
+                    direction,
+                    Drained::Failure,
+                );
                 assert_eq!(renewed, Ok(()));
             }
         }

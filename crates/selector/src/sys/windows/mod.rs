@@ -110,14 +110,14 @@ impl Selector {
         self.driver.forget(source, key);
     }
 
-    pub(crate) fn rearm(
+    pub(crate) fn mark_drained(
         &self,
         source: RawSource,
         key: Key,
         direction: Ready,
         drained: Drained,
     ) -> bool {
-        self.driver.rearm(source, key, direction, drained)
+        self.driver.mark_drained(source, key, direction, drained)
     }
 
     pub(crate) fn wait(

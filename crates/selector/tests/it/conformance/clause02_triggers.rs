@@ -166,7 +166,7 @@ fn no_edge_is_lost_between_two_threads(backend: Backend) {
 /// One read into a buffer of `len` bytes, reported to the source.
 fn read(source: &IoSource<TcpStream>, len: usize) -> std::io::Result<usize> {
     let mut stream = source.get_sole();
-    source.rearm_after(Ready::READABLE, stream.read(&mut vec![0; len]), || len)
+    source.note_transfer(Ready::READABLE, stream.read(&mut vec![0; len]), || len)
 }
 
 fn a_short_read_drains(backend: Backend) {
@@ -439,7 +439,7 @@ fn a_oneshot_that_was_drained_stays_silent(backend: Backend) {
         peer.write_all(b"x").unwrap();
         expect_events(&poll, &mut events, &READ);
         assert_eq!(drain(&source), 1);
-        source.rearm(BOTH);
+        source.mark_drained(BOTH);
         peer.write_all(b"x").unwrap();
         until_readable(source.get_ref());
         expect_silence(&poll, &mut events);

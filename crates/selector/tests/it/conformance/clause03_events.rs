@@ -245,7 +245,7 @@ fn priority_data_is_told_to_who_asked(backend: Backend) {
                 .recv_out_of_band(&mut byte)
                 .unwrap();
             testkit::drain(source.get_ref());
-            source.rearm(Ready::READABLE);
+            source.mark_drained(Ready::READABLE);
             expect_silence(&poll, &mut events);
             if opts.is_oneshot() {
                 break;
