@@ -164,21 +164,29 @@ impl Cell {
 
     /// Changes the registration; its key stays. The caller makes sure that nobody else does.
     pub(crate) fn reregister(&self, token: Token, interest: Ready, opts: PollOpt) -> Next {
+        self.set_terms(token, interest, opts);
+        self.rearm(interest, opts)
+    }
+
+    /// Arms the registration, whose interest and options are given, again. The caller makes sure that
+    /// nobody else changes the registration.
+    pub(crate) fn rearm(&self, interest: Ready, opts: PollOpt) -> Next {
         let armed = u64::from(reported(interest).bits()) << 8
             | if opts.is_edge() { bits::EDGE } else { 0 }
             | if opts.is_oneshot() { bits::ONESHOT } else { 0 };
-        self.arm(token, interest, opts, armed)
+        self.arm(armed)
     }
 
     /// Makes the cell a waker's.
     fn register_waker(&self, token: Token) {
         let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
         let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
-        self.arm(token, interest, opts, armed);
+        self.set_terms(token, interest, opts);
+        self.arm(armed);
     }
 
-    /// Sets the terms and then arms the cell: what a poll takes out afterwards is within the terms.
-    fn arm(&self, token: Token, interest: Ready, opts: PollOpt, armed: u64) -> Next {
+    /// Sets the terms, before the cell is armed: what a poll takes out afterwards is within the terms.
+    fn set_terms(&self, token: Token, interest: Ready, opts: PollOpt) {
         let meta = Meta {
             interest,
             opts,
@@ -187,6 +195,9 @@ impl Cell {
         let bits = terms::next(self.meta.load(Ordering::Relaxed), meta);
         let store = |bits, order| self.meta.store(bits, order);
         terms::set(store, &self.token, bits, token);
+    }
+
+    fn arm(&self, armed: u64) -> Next {
         let (before, after) = self.update(|word| {
             // Odd from here on, if it was not before.
             let word = word & !bits::ARMED | armed | bits::GENERATION;

@@ -33,11 +33,32 @@ use crate::Poll;
 ///         self.io.reregister(poll, token, interest, opts)
 ///     }
 ///
+///     fn rearm(&self, poll: &Poll) -> io::Result<()> {
+///         self.io.rearm(poll)
+///     }
+///
 ///     fn deregister(&self, poll: &Poll) -> io::Result<()> {
 ///         self.io.deregister(poll)
 ///     }
 /// }
 /// ```
+///
+/// A socket of the standard library is none by itself:
+///
+/// ```compile_fail,E0277
+/// use readywire::{Poll, PollOpt, Ready, Token};
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// Poll::new()?.register(&socket, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be registered with a `Poll`",
+    label = "not a source of readiness",
+    note = "make a socket or a pipe of the standard library one of readywire: `TcpStream::from_std(stream)?`",
+    note = "wrap anything else that has a descriptor: `IoSource::new(io)`, for one that is non-blocking already",
+    note = "implement `Evented` for a type of your own by handing each call on to a source in it"
+)]
 pub trait Evented {
     /// Registers the source with `poll`.
     ///
@@ -61,6 +82,23 @@ pub trait Evented {
         opts: PollOpt,
     ) -> io::Result<()>;
 
+    /// Arms the source's registration with `poll` again, with the token, interest and options it has; see
+    /// [`Poll::rearm`].
+    ///
+    /// Implement it as the other methods, by handing the call on. The body that it has here is for sources
+    /// that were written for mio 0.6, whose trait lacks it.
+    ///
+    /// # Errors
+    /// `NotFound` if the source is not registered with `poll`; otherwise any error from the system, and
+    /// the registration is as it was. The body that it has here fails with `Unsupported`.
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        let _unknown = poll;
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this source's implementation of Evented lacks rearm: use reregister",
+        ))
+    }
+
     /// Ends the source's registration with `poll`.
     ///
     /// # Errors
@@ -71,6 +109,7 @@ pub trait Evented {
 /// Implements `Evented` for pointers to a source, by the source itself.
 macro_rules! by_pointee {
     ($($pointer:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: Evented + ?Sized> Evented for $pointer {
             #[inline]
             fn register(
@@ -92,6 +131,11 @@ macro_rules! by_pointee {
                 opts: PollOpt,
             ) -> io::Result<()> {
                 (**self).reregister(poll, token, interest, opts)
+            }
+
+            #[inline]
+            fn rearm(&self, poll: &Poll) -> io::Result<()> {
+                (**self).rearm(poll)
             }
 
             #[inline]

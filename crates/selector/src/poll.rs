@@ -29,7 +29,8 @@ use crate::{Backend, Evented, Events, RegistrationError};
 /// * `PollOpt::LEVEL` (or none): reported at every poll while the condition holds.
 /// * `PollOpt::EDGE`: reported when the condition arises. Drain the source before polling again;
 ///   what arrives after that is a new edge. Events may be spurious but are never lost.
-/// * `PollOpt::ONESHOT`, with either: reported once, then silent until reregistered.
+/// * `PollOpt::ONESHOT`, with either: reported once, then silent until [rearmed](Poll::rearm) or
+///   reregistered.
 ///
 /// An empty interest reports errors and hang-ups alone.
 ///
@@ -290,6 +291,41 @@ impl Poll {
         source.reregister(self, token, interest, opts)
     }
 
+    /// Arms a registration again, with the token, interest and options it has.
+    ///
+    /// It does what [`reregister`](Poll::reregister) with those three does: what the source is ready for
+    /// at this moment is reported again, edge or not, and a oneshot is armed again. It takes as many
+    /// system calls. Threads that share one `Poll` need it to give a oneshot source back, and so does a
+    /// program that stopped before its source was drained, for fairness for example, and wants to be told
+    /// of the rest. Should another thread reregister the source meanwhile, its terms stay.
+    ///
+    /// # Errors
+    /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
+    /// `Unsupported` if the source is of a type whose [`Evented`] lacks [`rearm`](Evented::rearm);
+    /// otherwise any error from the system, and the registration is then as it was.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{Events, Poll, PollOpt, Ready, Registration, Token};
+    ///
+    /// let poll = Poll::new()?;
+    /// let mut events = Events::with_capacity(8);
+    /// let (registration, set_readiness) = Registration::new();
+    /// poll.register(&registration, Token(0), Ready::READABLE, PollOpt::ONESHOT)?;
+    /// for _job in 0..3 {
+    ///     set_readiness.set_readiness(Ready::READABLE)?;
+    ///     assert_eq!(poll.poll(&mut events, None)?, 1);
+    ///     // Nothing more is reported, to no thread, until the job is done.
+    ///     poll.rearm(&registration)?;
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("modify", "EPOLL_CTL_MOD"))]
+    #[inline]
+    pub fn rearm<E: Evented + ?Sized>(&self, source: &E) -> io::Result<()> {
+        source.rearm(self)
+    }
+
     /// Ends a registration; the source may then be registered with any `Poll`.
     ///
     /// # Errors
@@ -499,6 +535,23 @@ impl Inner {
         match self.watch(source, key, new) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.keep(error, entry, source, key, old_token, old)),
+        }
+    }
+
+    /// Arms the registration of the key `expected` again, or with `None` the one there is of a source
+    /// that nobody owns here: as [`reregister`](Inner::reregister) does, but nothing of it changes.
+    #[inline]
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        index: Index,
+        expected: Option<Key>,
+    ) -> io::Result<()> {
+        let entry = self.shared.table.lock(index);
+        let (key, token, meta) = standing(&entry, expected)?;
+        match self.watch(source, key, meta) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.keep(error, entry, source, key, token, meta)),
         }
     }
 

@@ -231,6 +231,11 @@ impl<T: AsSource> Evented for IoSource<T> {
     }
 
     #[inline]
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.place.rearm(&poll.inner)
+    }
+
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.place.deregister(&poll.inner)
     }
@@ -394,6 +399,13 @@ impl Place {
         let mut standing = self.lock();
         let Registered { source, key } = Standing::with(standing.as_mut(), poll)?.source;
         poll.reregister(source, key.index(), Some(key), token, interest, opts)
+    }
+
+    #[inline(always)]
+    pub(crate) fn rearm(&self, poll: &Arc<Inner>) -> io::Result<()> {
+        let mut standing = self.lock();
+        let Registered { source, key } = Standing::with(standing.as_mut(), poll)?.source;
+        poll.rearm(source, key.index(), Some(key))
     }
 
     #[inline(always)]

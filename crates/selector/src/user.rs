@@ -79,6 +79,11 @@ impl Home {
         self.notify_if_ready(next);
     }
 
+    fn rearm(&self, interest: Ready, opts: PollOpt) {
+        let next = self.cell().rearm(interest, opts);
+        self.notify_if_ready(next);
+    }
+
     fn notify_if_ready(&self, next: Next) {
         if next.push {
             self.push(Inner::notify_of_registration);
@@ -224,6 +229,15 @@ impl User {
         Ok(())
     }
 
+    fn rearm(&self, poll: &Arc<Inner>) -> io::Result<()> {
+        let mut place = self.lock();
+        let (interest, opts) = Standing::with(place.standing.as_mut(), poll)?.source;
+        if let Some(home) = self.current(&place) {
+            home.rearm(interest, opts);
+        }
+        Ok(())
+    }
+
     fn deregister(&self, poll: &Arc<Inner>) -> io::Result<()> {
         let mut place = self.lock();
         Standing::with(place.standing.as_mut(), poll)?;
@@ -314,6 +328,10 @@ impl Evented for Registration {
         opts: PollOpt,
     ) -> io::Result<()> {
         self.user.reregister(&poll.inner, token, interest, opts)
+    }
+
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.user.rearm(&poll.inner)
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {

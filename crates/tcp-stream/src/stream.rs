@@ -688,6 +688,11 @@ impl Evented for TcpStream {
     }
 
     #[inline]
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.io.rearm(poll)
+    }
+
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -204,6 +204,11 @@ impl Evented for PipeReader {
     }
 
     #[inline]
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.io.rearm(poll)
+    }
+
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

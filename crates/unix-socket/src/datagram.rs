@@ -560,6 +560,11 @@ impl Evented for UnixDatagram {
     }
 
     #[inline]
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.io.rearm(poll)
+    }
+
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

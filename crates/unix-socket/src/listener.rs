@@ -280,6 +280,11 @@ impl Evented for UnixListener {
     }
 
     #[inline]
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.io.rearm(poll)
+    }
+
+    #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.io.deregister(poll)
     }

@@ -91,8 +91,8 @@ pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> 
             }
             match step {
                 Step::Blocked => {}
-                // What it is ready for still is reported anew by this, at the next poll.
-                Step::Made => poll.reregister(&client.stream, Token(index), BOTH, EDGE)?,
+                // What it is still ready for is reported again after this, by the next poll.
+                Step::Made => poll.rearm(&client.stream)?,
                 // Dropping the stream ends its registration.
                 Step::Over => {
                     clients[index] = None;

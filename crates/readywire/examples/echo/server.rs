@@ -126,9 +126,7 @@ impl Server {
         let mut state = connection.drive(&mut self.served.bytes);
         if let Ok(State::Busy) = state {
             // What it is still ready for is reported again after this, by the next poll.
-            let again = self
-                .poll
-                .reregister(&connection.stream, Token(slot), BOTH, EDGE);
+            let again = self.poll.rearm(&connection.stream);
             state = again.map(|()| State::Blocked);
         }
         match state {

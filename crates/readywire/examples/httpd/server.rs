@@ -178,9 +178,7 @@ impl Server {
         }
         if let Ok(Turn::Busy) = turn {
             // What it is still ready for is reported again after this, by the next poll.
-            let again = self
-                .poll
-                .reregister(&connection.stream, Token(slot), BOTH, EDGE);
+            let again = self.poll.rearm(&connection.stream);
             turn = again.map(|()| Turn::Blocked);
         }
         match turn {

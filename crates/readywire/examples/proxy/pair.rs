@@ -111,9 +111,9 @@ impl Pair {
 
     /// Asks for another turn: an edge is told once, but what a stream is ready for is reported anew
     /// after this, behind what the others are ready for.
-    pub(crate) fn queue_up(&self, poll: &Poll, slot: usize) -> io::Result<()> {
-        for (end, side) in self.ends().into_iter().filter(|(end, _)| end.can.read) {
-            poll.reregister(&end.stream, side.token(slot), BOTH, EDGE)?;
+    pub(crate) fn queue_up(&self, poll: &Poll) -> io::Result<()> {
+        for (end, _) in self.ends().into_iter().filter(|(end, _)| end.can.read) {
+            poll.rearm(&end.stream)?;
         }
         Ok(())
     }

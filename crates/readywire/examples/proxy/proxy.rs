@@ -195,7 +195,7 @@ impl Proxy {
         match turn {
             Ok(Turn::Blocked) => {}
             Ok(Turn::Busy) => {
-                if let Err(error) = pair.queue_up(&self.poll, slot) {
+                if let Err(error) = pair.queue_up(&self.poll) {
                     self.break_off(slot, &error);
                 }
             }

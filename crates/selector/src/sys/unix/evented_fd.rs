@@ -89,6 +89,11 @@ impl Evented for EventedFd<'_> {
         poll.reregister(*self.0, index, None, token, interest, opts)
     }
 
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        let index = poll.inner.borrowed(*self.0)?;
+        poll.inner.rearm(*self.0, index, None)
+    }
+
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         let index = poll.inner.borrowed(*self.0)?;
         poll.inner.deregister(*self.0, index, None)
@@ -115,6 +120,10 @@ impl Evented for BorrowedFd<'_> {
         opts: PollOpt,
     ) -> io::Result<()> {
         EventedFd(&self.as_raw_fd()).reregister(poll, token, interest, opts)
+    }
+
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        EventedFd(&self.as_raw_fd()).rearm(poll)
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {

@@ -107,6 +107,10 @@ impl Evented for EventedPoll<'_> {
         self.0.place.reregister(&poll.inner, token, interest, opts)
     }
 
+    fn rearm(&self, poll: &Poll) -> io::Result<()> {
+        self.0.place.rearm(&poll.inner)
+    }
+
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.0.place.deregister(&poll.inner)
     }

@@ -3,6 +3,7 @@
 //! Clauses 8 and 9 are the socket crates' alone.
 
 mod clause01_registering;
+mod clause02_rearming;
 mod clause02_triggers;
 mod clause03_events;
 mod clause04_ghosts;

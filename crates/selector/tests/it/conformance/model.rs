@@ -353,6 +353,9 @@ impl Worker {
             .poll
             .reregister(source, token, Ready::READABLE, opts)
             .unwrap();
+        if self.random.below(2) == 0 {
+            self.world.poll.rearm(source).unwrap();
+        }
         self.has_ended(at, before);
     }
 
@@ -405,6 +408,7 @@ impl Worker {
         } else {
             let reason = selector::RegistrationError::NotRegistered;
             refused(poll.deregister(source), ErrorKind::NotFound, reason);
+            refused(poll.rearm(source), ErrorKind::NotFound, reason);
             let result = poll.reregister(source, STOP, Ready::all(), PollOpt::LEVEL);
             refused(result, ErrorKind::NotFound, reason);
         }
