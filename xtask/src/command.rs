@@ -9,6 +9,7 @@ mod loom;
 mod mutants;
 mod netns;
 mod platforms;
+mod public_api;
 mod sanitize;
 mod soak;
 mod test;
@@ -22,6 +23,7 @@ use xshell::Shell;
 pub(crate) enum Command {
     Test(test::Test),
     Lint(lint::Lint),
+    PublicApi(public_api::PublicApi),
     Bench(bench::Bench),
     Loom(loom::Loom),
     Mutants(mutants::Mutants),
@@ -40,6 +42,7 @@ impl Command {
         match self {
             Self::Test(command) => command.run(sh),
             Self::Lint(command) => command.run(sh),
+            Self::PublicApi(command) => command.run(sh),
             Self::Bench(command) => command.run(sh),
             Self::Loom(command) => command.run(sh),
             Self::Mutants(command) => command.run(sh),

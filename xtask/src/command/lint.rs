@@ -8,11 +8,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use xshell::{Shell, cmd};
 
+use crate::command::public_api;
 use crate::summary::Summary;
 
-/// Check formatting, clippy, documentation, the top level, who may import whom and examples
+/// Check formatting, clippy, documentation, the top level, who may import whom, examples and the public API
 ///
-/// Needs: the components rustfmt and clippy of the toolchain in use.
+/// Needs: the components rustfmt and clippy of the toolchain in use, and what `public-api` needs.
 #[derive(Args)]
 pub(crate) struct Lint {}
 
@@ -24,12 +25,12 @@ impl Lint {
         summary.step("examples", || refuse(examples::violations(sh)?));
         summary.step("format", || {
             cmd!(sh, "cargo fmt --all --check").run()?;
-            // It is no member of the workspace.
-            Ok(cmd!(
-                sh,
-                "cargo fmt --manifest-path xtask/fuzz/Cargo.toml --check"
-            )
-            .run()?)
+            // They are no members of the workspace.
+            for package in ["fuzz", "public-api"] {
+                let manifest = format!("xtask/{package}/Cargo.toml");
+                cmd!(sh, "cargo fmt --manifest-path {manifest} --check").run()?;
+            }
+            Ok(())
         });
         summary.step("clippy", || {
             Ok(cmd!(
@@ -45,6 +46,7 @@ impl Lint {
             );
             Ok(cargo.env("RUSTDOCFLAGS", "--deny warnings").run()?)
         });
+        summary.step("public API", || public_api::check(sh));
         summary.finish()
     }
 }
