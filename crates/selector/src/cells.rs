@@ -472,6 +472,50 @@ mod tests {
         assert!(taken.abandoned && !taken.again);
         assert_eq!(cells.list().count(), 1, "the new waker alone");
     }
+
+    #[test]
+    fn each_trigger_takes_the_place_of_each_other() {
+        const TRIGGERS: [PollOpt; 4] = [
+            PollOpt::LEVEL,
+            PollOpt::EDGE,
+            PollOpt::ONESHOT,
+            PollOpt::EDGE.union(PollOpt::ONESHOT),
+        ];
+        for before in TRIGGERS {
+            for after in TRIGGERS {
+                let cells = Cells::default();
+                let lease = cells.give(Ready::empty());
+                let cell = lease.cell();
+                cell.register(Token(1), Ready::READABLE, before);
+                cell.reregister(Token(1), Ready::READABLE, after);
+                assert!(cell.set(Ready::READABLE).push, "{before:?} {after:?}");
+                let taken = cell.take(Index::of_cell(0));
+                assert!(taken.event.is_some(), "{before:?} {after:?}");
+                let is_level = !after.is_edge() && !after.is_oneshot();
+                assert_eq!(taken.again, is_level, "{before:?} {after:?}");
+                let again = cell.set(Ready::READABLE);
+                assert_eq!(again.push, after == PollOpt::EDGE, "{before:?} {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wake_is_what_somebody_set() {
+        let cells = Cells::default();
+        let lease = cells.give(Ready::empty());
+        let cell = lease.cell();
+        let wakes = || cell.take(Index::of_cell(0)).wakes;
+        cell.register(Token(1), Ready::READABLE, PollOpt::LEVEL);
+        cell.set(Ready::READABLE);
+        assert_eq!(wakes(), 1);
+        assert_eq!(wakes(), 0, "a level that goes on");
+        cell.set(Ready::empty());
+        assert_eq!(wakes(), 0);
+        cell.set(Ready::READABLE);
+        assert_eq!(wakes(), 1);
+        cell.reregister(Token(1), Ready::READABLE, PollOpt::EDGE);
+        assert_eq!(wakes(), 0, "a registration that finds it ready");
+    }
 }
 
 #[cfg(all(test, loom))]

@@ -66,7 +66,7 @@ impl Index {
 
     /// The number, of whichever kind it is.
     #[cfg_attr(
-        unix,
+        all(unix, not(test)),
         expect(dead_code, reason = "the system keeps the whole key there")
     )]
     pub(crate) fn number(self) -> usize {
@@ -153,4 +153,84 @@ pub(crate) fn reported(interest: Ready) -> Ready {
         reported |= Ready::WRITE_CLOSED;
     }
     reported
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_holds_its_generation_and_its_index() {
+        let key = Key::new(5, Index(7));
+        assert_eq!((key.generation(), key.index()), (5, Index(7)));
+        assert_eq!(Key::from_bits(key.to_bits()), key);
+        assert_eq!(format!("{key:?}"), "Key(5, Index(7))");
+    }
+
+    #[test]
+    fn every_index_is_of_one_kind() {
+        // The last three are the numbers of a descriptor, of one that was given out, and of a cell.
+        let table = [
+            (Index(0), 0, Some(0), None, None),
+            (Index(7), 7, Some(7), None, None),
+            (Index(7 | Index::GIVEN), 7, None, Some(7), None),
+            (Index::of_cell(0), 1 << 30, None, None, Some(0)),
+            (Index::of_cell(7), 7 | 1 << 30, None, None, Some(7)),
+        ];
+        for (index, number, descriptor, given, cell) in table {
+            assert_eq!(index.number(), number, "{index:?}");
+            let kinds = (index.descriptor(), index.given(), index.cell());
+            assert_eq!(kinds, (descriptor, given, cell), "{index:?}");
+        }
+    }
+
+    #[test]
+    fn no_cell_has_the_index_of_a_wake() {
+        // Cells are numbered from zero, so that only the last numbers are free.
+        for index in [Index::WAKE_IN_BATCH, Key::WAKE.index()] {
+            assert!(index.cell().is_some_and(|number| number >= (1 << 30) - 2));
+        }
+        assert_ne!(Index::WAKE_IN_BATCH, Key::WAKE.index());
+    }
+
+    #[test]
+    fn a_meta_is_the_same_after_packing() {
+        let interests = (0..=Ready::all().bits()).map(Ready::from_bits_truncate);
+        for interest in interests {
+            for opts in (0..=PollOpt::all().bits()).map(PollOpt::from_bits_truncate) {
+                for owned in [false, true] {
+                    let meta = Meta {
+                        interest,
+                        opts,
+                        owned,
+                    };
+                    let bits = meta.to_bits();
+                    assert!(bits < 1 << 20, "{meta:?}");
+                    assert_eq!(Meta::from_bits(bits), meta);
+                    assert_eq!(Meta::reported_bits(bits), reported(interest));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn errors_and_the_ends_of_what_is_wanted_are_reported_too() {
+        let always = Ready::ERROR | Ready::HUP;
+        let table = [
+            (Ready::empty(), always),
+            (
+                Ready::READABLE,
+                always | Ready::READABLE | Ready::READ_CLOSED,
+            ),
+            (
+                Ready::WRITABLE,
+                always | Ready::WRITABLE | Ready::WRITE_CLOSED,
+            ),
+            (Ready::PRIORITY, always | Ready::PRIORITY),
+            (always, always),
+        ];
+        for (interest, expected) in table {
+            assert_eq!(reported(interest), expected, "{interest:?}");
+        }
+    }
 }

@@ -337,6 +337,123 @@ impl Sleep {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::VecDeque;
+
+    use token_ready::Ready;
+
+    use super::*;
+
+    /// A queue, and the cells that wait in it as they should, oldest first.
+    struct Checked {
+        queue: Queue,
+        cells: Cells,
+        leases: Vec<Lease>,
+        waiting: VecDeque<u32>,
+    }
+
+    impl Checked {
+        fn new(count: u32) -> Checked {
+            let cells = Cells::default();
+            let leases = (0..count).map(|_| cells.give(Ready::empty())).collect();
+            Checked {
+                queue: Queue::default(),
+                cells,
+                leases,
+                waiting: VecDeque::new(),
+            }
+        }
+
+        #[track_caller]
+        fn check(&self) {
+            assert_eq!(self.queue.len(), self.waiting.len());
+            assert_eq!(self.queue.is_empty(), self.waiting.is_empty());
+        }
+
+        #[track_caller]
+        fn push(&mut self, number: u32) {
+            if !self.waiting.contains(&number) {
+                self.queue.push(&self.leases[number as usize]);
+                self.waiting.push_back(number);
+            }
+            self.check();
+        }
+
+        /// Drains the queue; `outcome` says of each cell whether it has an event and whether it is to
+        /// be queued again.
+        #[track_caller]
+        fn drain(&mut self, room: usize, outcome: impl Fn(u32) -> (bool, bool)) {
+            let mut events = Vec::new();
+            let in_order = self.queue.drain(&self.cells, room, |number, cell| {
+                assert!(std::ptr::eq(cell, self.leases[number as usize].cell()));
+                let (event, again) = outcome(number);
+                events.extend(event.then_some(number));
+                Outcome { event, again }
+            });
+            events[in_order..].reverse();
+
+            let fits = self.waiting.len() <= room;
+            let (mut expected, mut again) = (Vec::new(), Vec::new());
+            while fits || expected.len() < room {
+                let Some(number) = self.waiting.pop_front() else {
+                    break;
+                };
+                expected.extend(outcome(number).0.then_some(number));
+                again.extend(outcome(number).1.then_some(number));
+            }
+            self.waiting.extend(again);
+            assert_eq!(events, expected);
+            self.check();
+        }
+    }
+
+    #[test]
+    fn cells_are_drained_in_the_order_in_which_they_were_pushed() {
+        for room in 1..=6 {
+            let mut checked = Checked::new(5);
+            for number in [3, 1, 4, 0, 2] {
+                checked.push(number);
+            }
+            while !checked.waiting.is_empty() {
+                checked.drain(room, |_| (true, false));
+            }
+            checked.drain(room, |_| unreachable!("the queue is empty"));
+        }
+    }
+
+    #[test]
+    fn one_poller_at_a_time_has_the_seat() {
+        let sleep = Sleep::default();
+        assert_eq!(sleep.take_seat(), Rest::Seated);
+        assert_eq!(sleep.take_seat(), Rest::Standing);
+        sleep.give_back(Rest::Standing);
+        assert_eq!(sleep.take_seat(), Rest::Standing);
+        sleep.give_back(Rest::Seated);
+        assert_eq!(sleep.take_seat(), Rest::Seated);
+    }
+
+    #[test]
+    fn any_mixture_of_pushes_and_drains_keeps_the_order() {
+        const CELLS: u32 = 8;
+        let mut checked = Checked::new(CELLS);
+        let mut random = 1_u32;
+        let mut next = |below: u32| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 16) % below
+        };
+        for _ in 0..20_000 {
+            if next(3) > 0 {
+                checked.push(next(CELLS));
+            } else {
+                let (events, again) = (next(1 << CELLS), next(1 << CELLS));
+                let outcome = |number| (events >> number & 1 != 0, again >> number & 1 != 0);
+                checked.drain(1 + next(CELLS) as usize, outcome);
+            }
+        }
+    }
+}
+
 #[cfg(all(test, loom))]
 mod model {
     //! Every interleaving of small programs, found by `cargo xtask loom`.

@@ -48,3 +48,42 @@ pub(crate) fn get<W: PartialEq>(
     let after = load(Ordering::Relaxed);
     (before == after).then_some((Token(token), after))
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::HashSet;
+
+    use token_ready::{PollOpt, Ready};
+
+    use super::*;
+
+    const META: Meta = Meta {
+        interest: Ready::READABLE,
+        opts: PollOpt::EDGE,
+        owned: true,
+    };
+
+    #[test]
+    fn changes_to_the_same_terms_differ_until_their_count_wraps() {
+        let first = META.to_bits();
+        let (mut bits, mut seen) = (first, HashSet::new());
+        for _ in 0..4096 {
+            assert!(seen.insert(bits), "{bits:#x} came before");
+            let [during, afterwards] = next(bits, META);
+            assert!(Meta::reported_bits(during).is_empty(), "{during:#x}");
+            assert_eq!(Meta::from_bits(afterwards), META);
+            bits = afterwards;
+        }
+        assert_eq!(bits, first);
+    }
+
+    #[test]
+    fn nothing_is_read_of_what_changes_meanwhile() {
+        let token = AtomicUsize::new(7);
+        assert_eq!(get(|_| 1, &token), Some((Token(7), 1)));
+        let loads = Cell::new(0);
+        let load = |_| loads.replace(loads.get() + 1);
+        assert_eq!(get(load, &token), None);
+    }
+}

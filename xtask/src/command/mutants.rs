@@ -69,8 +69,8 @@ impl Mutants {
         )
         .args(cross::select(&self.packages))
         .args(EXCLUDED.iter().flat_map(|glob| ["--exclude", glob]))
-        // Modules of this name are compiled for `cargo xtask fuzz` alone.
-        .args(["--exclude-re", "fuzzing::"]);
+        // Modules of these names are compiled for fuzzing, for loom or for tests alone.
+        .args(["--exclude-re", r"\b(fuzzing|fences|model|tests)::"]);
         if let Some(revision) = &self.diff {
             let diff = folder.join("diff");
             sh.write_file(&diff, cmd!(sh, "git diff {revision}").read()?)?;
