@@ -22,7 +22,7 @@ use crate::{bufs, os};
 /// ```
 /// use socket2::{Domain, Protocol, Type};
 ///
-/// let socket = socket_calls::socket(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+/// let socket = socket_calls::socket(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
 /// # #[cfg(unix)]
 /// assert!(socket.nonblocking()?);
 /// # Ok::<(), std::io::Error>(())

@@ -5,12 +5,14 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::net::{Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::process::Command;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::sync::OnceLock;
 use std::{env, thread};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::Test;
 
@@ -44,7 +46,8 @@ pub fn skip(reason: &str) {
         .expect("list the skipped test");
 }
 
-/// Whether this machine has no IPv6 loopback; records that the test is skipped then.
+/// Whether this machine has no IPv6 loopback, for tests that bind or connect. Records that the test is skipped
+/// then.
 #[must_use]
 #[track_caller]
 pub fn lacks_ipv6() -> bool {
@@ -53,6 +56,29 @@ pub fn lacks_ipv6() -> bool {
         skip("no IPv6");
     }
     lacks
+}
+
+/// Whether this system makes no IPv6 sockets (`EAFNOSUPPORT`), for tests that need no more than that: where IPv6
+/// is turned off, sockets are made all the same. Records that the test is skipped then.
+#[must_use]
+#[track_caller]
+pub fn lacks_ipv6_sockets() -> bool {
+    let lacks = Socket::new(Domain::IPV6, Type::DGRAM, None).is_err();
+    if lacks {
+        skip("no IPv6");
+    }
+    lacks
+}
+
+/// The loopback addresses of this machine. Records that a part of the test is skipped where there is none of
+/// IPv6.
+#[track_caller]
+pub fn loopbacks() -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    if !lacks_ipv6() {
+        addresses.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    }
+    addresses
 }
 
 /// Whether strace(1) cannot trace the programs of tests: it is missing, the system forbids it, or an emulator
@@ -115,6 +141,7 @@ mod tests {
             let output = Command::new(env::current_exe().expect("the path of this program"))
                 .args([&*name, "--exact", "--test-threads=2"])
                 .env("READYWIRE_TEST_SKIPS", "yes")
+                .env("CARGO_PKG_NAME", "testkit")
                 .env(super::LIST, &list)
                 .output()
                 .expect("start the program");

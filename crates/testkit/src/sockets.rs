@@ -1,7 +1,7 @@
 //! Sockets, ready made; all of them non-blocking.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,17 +13,12 @@ use crate::watchdog;
 /// Returns the two ends of a TCP connection over IPv4 loopback.
 #[track_caller]
 pub fn tcp_pair() -> (TcpStream, TcpStream) {
-    pair(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    tcp_pair_on(Ipv4Addr::LOCALHOST.into())
 }
 
-/// Returns the two ends of a TCP connection over IPv6 loopback.
+/// Returns the two ends of a TCP connection over one of the [loopback addresses](crate::loopbacks).
 #[track_caller]
-pub fn tcp_pair_v6() -> (TcpStream, TcpStream) {
-    pair(IpAddr::V6(Ipv6Addr::LOCALHOST))
-}
-
-#[track_caller]
-fn pair(address: IpAddr) -> (TcpStream, TcpStream) {
+pub fn tcp_pair_on(address: IpAddr) -> (TcpStream, TcpStream) {
     watchdog::watch();
     let listener = StdListener::bind((address, 0)).expect("listen on loopback");
     let address = listener.local_addr().expect("the listener's address");
@@ -202,7 +197,7 @@ mod tests {
 
     #[test]
     fn pairs_are_connected_and_do_not_block() {
-        for (mut one, mut other) in [tcp_pair(), tcp_pair_v6()] {
+        for (mut one, mut other) in crate::loopbacks().into_iter().map(tcp_pair_on) {
             assert_eq!(drain(&one), 0);
             one.write_all(b"x").unwrap();
             other.set_nonblocking(false).unwrap();

@@ -256,7 +256,7 @@ pub fn expect_ended<S: Evented, D>(
 /// If the child does not succeed within the deadline, with what it wrote.
 #[track_caller]
 pub fn in_child<F: FnOnce()>(body: F) {
-    in_child_of(command, body);
+    in_child_of(|program| Some(command(program)), body);
 }
 
 /// Runs the rest of a test as [`in_child`] does, under strace(1), which makes system calls fail:
@@ -269,11 +269,11 @@ pub fn in_child<F: FnOnce()>(body: F) {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[track_caller]
 pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
-    if crate::lacks_strace() {
-        return;
-    }
     in_child_of(
         |program| {
+            if crate::lacks_strace() {
+                return None;
+            }
             let mut strace = Command::new("strace");
             strace
                 .args(["-f", "-qq", "-e", "signal=none", "-o", "/dev/null", "-e"])
@@ -281,14 +281,15 @@ pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
                 .arg(program)
                 // LeakSanitizer cannot work in a process that is traced.
                 .env("LSAN_OPTIONS", "detect_leaks=0");
-            strace
+            Some(strace)
         },
         body,
     );
 }
 
+/// Runs nothing if there is no command, which the test's process alone asks for.
 #[track_caller]
-fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Command, body: F) {
+fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Option<Command>, body: F) {
     watchdog::watch();
     // A closure is named after the function it stands in.
     let function = without_crate(type_name::<F>()).trim_end_matches("::{{closure}}");
@@ -297,7 +298,10 @@ fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Command, body: F) {
         return body();
     }
     let program = env::current_exe().expect("the path of this program");
-    let mut child = command(&program)
+    let Some(mut command) = command(&program) else {
+        return;
+    };
+    let mut child = command
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, test)
         .stdin(Stdio::null())

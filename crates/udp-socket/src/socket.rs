@@ -104,6 +104,7 @@ impl UdpSocket {
     /// use std::net::{Ipv6Addr, SocketAddr};
     /// use readywire::net::UdpSocket;
     ///
+    /// # if testkit::lacks_ipv6_sockets() { return Ok(()); }
     /// let socket = Socket::new(Domain::IPV6, Type::DGRAM, None)?;
     /// sockopt::ONLY_V6.set(&socket, true)?;
     /// socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())?;

@@ -1,7 +1,7 @@
 //! Flags, addresses, and what goes into one call.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
 use socket2::{Domain, SockRef, Socket, Type};
 use testkit::platform::EMPTY_RECEIVE_TAKES_DATAGRAM;
@@ -17,7 +17,7 @@ fn listener(address: SocketAddr) -> (Socket, SocketAddr) {
 
 #[test]
 fn an_accepted_socket_does_not_block_and_has_its_peers_address() {
-    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+    for ip in testkit::loopbacks() {
         let (listener, address) = listener(SocketAddr::new(ip, 0));
         let error = socket_calls::accept(&listener).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);

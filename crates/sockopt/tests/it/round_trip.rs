@@ -123,6 +123,22 @@ fn number(option: &ReadWrite<u32>, socket: &Socket, level: i32, number: i32, val
     }
 }
 
+/// As [`flag`], unless the machine has no IPv6.
+#[track_caller]
+fn flag_v6(option: &ReadWrite<bool>, socket: Option<Socket>, number: i32) {
+    if let Some(socket) = socket {
+        flag(option, &socket, sys::IPPROTO_IPV6, number);
+    }
+}
+
+/// As [`number`], unless the machine has no IPv6.
+#[track_caller]
+fn number_v6(option: &ReadWrite<u32>, socket: Option<Socket>, name: i32, values: &[u32]) {
+    if let Some(socket) = socket {
+        number(option, &socket, sys::IPPROTO_IPV6, name, values);
+    }
+}
+
 mod everywhere {
     use super::*;
 
@@ -133,19 +149,19 @@ mod everywhere {
         keepalive_enabled =>
             flag(&sockopt::KEEPALIVE_ENABLED, &tcp(), sys::SOL_SOCKET, sys::SO_KEEPALIVE);
         nodelay => flag(&sockopt::NODELAY, &tcp(), sys::IPPROTO_TCP, sys::TCP_NODELAY);
-        only_v6 => flag(&sockopt::ONLY_V6, &tcp_v6(), sys::IPPROTO_IPV6, sys::IPV6_V6ONLY);
+        only_v6 => flag_v6(&sockopt::ONLY_V6, tcp_v6(), sys::IPV6_V6ONLY);
         multicast_loop_v4 => flag(
             &sockopt::MULTICAST_LOOP_V4, &udp(), sys::IPPROTO_IP, sys::IP_MULTICAST_LOOP,
         );
-        multicast_loop_v6 => flag(
-            &sockopt::MULTICAST_LOOP_V6, &udp_v6(), sys::IPPROTO_IPV6, sys::IPV6_MULTICAST_LOOP,
+        multicast_loop_v6 => flag_v6(
+            &sockopt::MULTICAST_LOOP_V6, udp_v6(), sys::IPV6_MULTICAST_LOOP,
         );
         ttl => {
             number(&sockopt::TTL, &tcp(), sys::IPPROTO_IP, sys::IP_TTL, &[1, 64, 255]);
             number(&sockopt::TTL, &udp(), sys::IPPROTO_IP, sys::IP_TTL, &[1, 64, 255]);
         };
-        hop_limit => number(
-            &sockopt::HOP_LIMIT, &tcp_v6(), sys::IPPROTO_IPV6, sys::IPV6_UNICAST_HOPS,
+        hop_limit => number_v6(
+            &sockopt::HOP_LIMIT, tcp_v6(), sys::IPV6_UNICAST_HOPS,
             &[0, 1, 64, 255],
         );
         tos => number(&sockopt::TOS, &udp(), sys::IPPROTO_IP, sys::IP_TOS, &[0xb8, 0x10, 0]);
@@ -153,8 +169,8 @@ mod everywhere {
             &sockopt::MULTICAST_TTL_V4, &udp(), sys::IPPROTO_IP, sys::IP_MULTICAST_TTL,
             &[0, 1, 255],
         );
-        multicast_hops_v6 => number(
-            &sockopt::MULTICAST_HOPS_V6, &udp_v6(), sys::IPPROTO_IPV6, sys::IPV6_MULTICAST_HOPS,
+        multicast_hops_v6 => number_v6(
+            &sockopt::MULTICAST_HOPS_V6, udp_v6(), sys::IPV6_MULTICAST_HOPS,
             &[0, 1, 255],
         );
         send_buffer_size => {
@@ -269,8 +285,8 @@ mod unix {
     use super::*;
 
     options! {
-        tclass_v6 => number(
-            &sockopt::TCLASS_V6, &udp_v6(), sys::IPPROTO_IPV6, sys::IPV6_TCLASS, &[0xb8, 0x10, 0],
+        tclass_v6 => number_v6(
+            &sockopt::TCLASS_V6, udp_v6(), sys::IPV6_TCLASS, &[0xb8, 0x10, 0],
         );
         max_segment_size => {
             let socket = tcp();
@@ -304,8 +320,10 @@ mod domain {
     options! {
         domain => {
             assert_eq!(sockopt::DOMAIN.get(&tcp()).unwrap(), socket2::Domain::IPV4);
-            assert_eq!(sockopt::DOMAIN.get(&udp_v6()).unwrap(), socket2::Domain::IPV6);
             assert_eq!(raw(&tcp(), sys::SOL_SOCKET, sys::SO_DOMAIN), i64::from(sys::AF_INET));
+            if let Some(v6) = udp_v6() {
+                assert_eq!(sockopt::DOMAIN.get(&v6).unwrap(), socket2::Domain::IPV6);
+            }
         };
     }
 }

@@ -67,9 +67,10 @@ pub(crate) fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a TCP socket")
 }
 
+/// A socket of IPv6, unless the machine has none: the test is skipped then.
 #[track_caller]
-pub(crate) fn tcp_v6() -> Socket {
-    Socket::new(Domain::IPV6, Type::STREAM, None).expect("a TCP socket of IPv6")
+pub(crate) fn tcp_v6() -> Option<Socket> {
+    v6(Type::STREAM)
 }
 
 #[track_caller]
@@ -77,9 +78,16 @@ pub(crate) fn udp() -> Socket {
     Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a UDP socket")
 }
 
+/// A socket of IPv6, unless the machine has none: the test is skipped then.
 #[track_caller]
-pub(crate) fn udp_v6() -> Socket {
-    Socket::new(Domain::IPV6, Type::DGRAM, None).expect("a UDP socket of IPv6")
+pub(crate) fn udp_v6() -> Option<Socket> {
+    v6(Type::DGRAM)
+}
+
+#[track_caller]
+fn v6(kind: Type) -> Option<Socket> {
+    (!testkit::lacks_ipv6_sockets())
+        .then(|| Socket::new(Domain::IPV6, kind, None).expect("a socket of IPv6"))
 }
 
 /// Two ends of a connection.

@@ -1,7 +1,7 @@
 //! Accepting: what is reported, what comes out, and connections that are gone before.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream as StdStream};
+use std::net::{Ipv4Addr, TcpStream as StdStream};
 
 use selector::{Backend, PollOpt, Ready, Token};
 use tcp_listener::TcpListener;
@@ -171,10 +171,7 @@ fn accept_std_hands_out_a_stream_that_blocks() {
 
 #[test]
 fn addresses_of_both_families_are_whole() {
-    for ip in [
-        IpAddr::from(Ipv4Addr::LOCALHOST),
-        Ipv6Addr::LOCALHOST.into(),
-    ] {
+    for ip in testkit::loopbacks() {
         let listener = TcpListener::bind(&(ip, 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(address.ip(), ip);

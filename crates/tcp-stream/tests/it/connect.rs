@@ -20,8 +20,8 @@ testkit::on_each_backend! {
 }
 
 fn a_connection_is_reported_and_confirmed(backend: Backend) {
-    for address in ["127.0.0.1:0", "[::1]:0"] {
-        let listener = net::TcpListener::bind(address).unwrap();
+    for ip in testkit::loopbacks() {
+        let listener = net::TcpListener::bind((ip, 0)).unwrap();
         let stream = TcpStream::connect(&listener.local_addr().unwrap()).unwrap();
         let poll = Poll::with_backend(backend).unwrap();
         let mut events = Events::with_capacity(4);
