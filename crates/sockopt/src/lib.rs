@@ -9,7 +9,7 @@ mod socket;
 mod table;
 
 pub use error::OptionError;
-pub use option::{ReadOnly, ReadWrite, Value, WriteOnly};
+pub use option::{GetOption, ReadOnly, ReadWrite, SetOption, Value, WriteOnly};
 pub use os::*;
 pub use socket::take_error;
 pub use table::{Listing, Table, catalogue, table};

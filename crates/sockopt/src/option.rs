@@ -76,7 +76,83 @@ pub trait Value: Sized + sealed::Show {
     fn from_arg(arg: Self::Arg<'_>) -> Self;
 }
 
+/// An option that can be read: [`ReadWrite`] or [`ReadOnly`].
+///
+/// It is for types that hold a socket and have a `get` for any option, as readywire's sockets do. It cannot
+/// be implemented elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use readywire::sockopt::{self, GetOption};
+/// use std::io;
+///
+/// struct Connection(std::net::TcpStream);
+///
+/// impl Connection {
+///     fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+///         option.get(&self.0)
+///     }
+/// }
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// assert!(!Connection(stream).get(sockopt::NODELAY)?);
+/// # Ok::<(), io::Error>(())
+/// ```
+pub trait GetOption: sealed::Sealed {
+    /// What [`get`](GetOption::get) returns.
+    type Value;
+
+    /// Reads the option of `socket`: `getsockopt(2)`.
+    ///
+    /// # Errors
+    ///
+    /// Any error from `getsockopt(2)`, unchanged.
+    fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<Self::Value>;
+}
+
+/// An option that can be set: [`ReadWrite`] or [`WriteOnly`].
+///
+/// It is for types that hold a socket and have a `set` for any option, as readywire's sockets do. It cannot
+/// be implemented elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use readywire::sockopt::{self, SetOption};
+/// use std::io;
+///
+/// struct Connection(std::net::TcpStream);
+///
+/// impl Connection {
+///     fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+///         option.set(&self.0, value)
+///     }
+/// }
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// Connection(stream).set(sockopt::NODELAY, true)?;
+/// # Ok::<(), io::Error>(())
+/// ```
+pub trait SetOption: sealed::Sealed {
+    /// What [`set`](SetOption::set) takes: a borrowed form where there is one, such as `&str`.
+    type Value<'a>;
+
+    /// Sets the option of `socket`: `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
+    /// otherwise any error from `setsockopt(2)`, unchanged.
+    fn set(&self, socket: &(impl AsSock + ?Sized), value: Self::Value<'_>) -> io::Result<()>;
+}
+
 pub(crate) mod sealed {
+    /// Keeps the traits of options to this crate, so that they can grow.
+    pub trait Sealed {}
+
     /// How the table prints a value.
     pub trait Show {
         fn show(&self) -> String;
@@ -346,3 +422,55 @@ any_option!(ReadOnly, |this, sock| Some(
     (this.get)(&this.info, sock).map(|value| value.show())
 ));
 any_option!(WriteOnly, |_this, _sock| None);
+
+macro_rules! get_option {
+    ($($kind:ident),*) => {$(
+        impl<T: Value> GetOption for $kind<T> {
+            type Value = T;
+
+            #[inline]
+            fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<T> {
+                $kind::get(self, socket)
+            }
+        }
+    )*};
+}
+
+macro_rules! set_option {
+    ($($kind:ident),*) => {$(
+        impl<T: Value> SetOption for $kind<T> {
+            type Value<'a> = T::Arg<'a>;
+
+            #[inline]
+            fn set(&self, socket: &(impl AsSock + ?Sized), value: T::Arg<'_>) -> io::Result<()> {
+                $kind::set(self, socket, value)
+            }
+        }
+    )*};
+}
+
+get_option!(ReadWrite, ReadOnly);
+set_option!(ReadWrite, WriteOnly);
+
+impl<T: Value> sealed::Sealed for ReadWrite<T> {}
+impl<T: Value> sealed::Sealed for ReadOnly<T> {}
+impl<T: Value> sealed::Sealed for WriteOnly<T> {}
+impl<O: sealed::Sealed> sealed::Sealed for &O {}
+
+impl<O: GetOption> GetOption for &O {
+    type Value = O::Value;
+
+    #[inline]
+    fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<O::Value> {
+        O::get(self, socket)
+    }
+}
+
+impl<O: SetOption> SetOption for &O {
+    type Value<'a> = O::Value<'a>;
+
+    #[inline]
+    fn set(&self, socket: &(impl AsSock + ?Sized), value: O::Value<'_>) -> io::Result<()> {
+        O::set(self, socket, value)
+    }
+}

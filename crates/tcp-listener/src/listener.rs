@@ -7,6 +7,7 @@ use std::net::{self, SocketAddr};
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use sockopt::{GetOption, SetOption};
 use tcp_stream::TcpStream;
 use token_ready::{PollOpt, Ready, Token};
 
@@ -291,6 +292,9 @@ impl TcpListener {
     /// again. A backend that emulates edges (poll(2), AFD) cannot see an accept that was done in any other
     /// way, and reports no further edge after it.
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the listener while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///
@@ -330,8 +334,8 @@ impl TcpListener {
 
 /// # Options
 ///
-/// Connections that are accepted start with the listener's. The options that are not here can be
-/// set through [`sockopt`], which takes a `&TcpListener` too.
+/// Connections that are accepted start with the listener's. The options that are not here are constants
+/// of [`sockopt`], which [`get`](TcpListener::get) and [`set`](TcpListener::set) take.
 ///
 /// ```
 /// # let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
@@ -343,6 +347,48 @@ impl TcpListener {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl TcpListener {
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&listener`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// listener dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](TcpListener::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as `NODELAY`, with which all connections of a server can start.
+    /// To set one through `&listener`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the listener dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// # let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// listener.set(sockopt::NODELAY, true)?;
+    /// assert!(listener.get(sockopt::NODELAY)?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
+    }
+
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
@@ -353,7 +399,7 @@ impl TcpListener {
     /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
     #[doc(alias = "IP_TTL")]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        sockopt::TTL.set(self.socket(), ttl)
+        self.set(sockopt::TTL, ttl)
     }
 
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
@@ -362,7 +408,7 @@ impl TcpListener {
     /// What `getsockopt(2)` says.
     #[doc(alias = "IP_TTL")]
     pub fn ttl(&self) -> io::Result<u32> {
-        sockopt::TTL.get(self.socket())
+        self.get(sockopt::TTL)
     }
 
     /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -375,7 +421,7 @@ impl TcpListener {
     /// is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        sockopt::ONLY_V6.set(self.socket(), only_v6)
+        self.set(sockopt::ONLY_V6, only_v6)
     }
 
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -384,7 +430,7 @@ impl TcpListener {
     /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn only_v6(&self) -> io::Result<bool> {
-        sockopt::ONLY_V6.get(self.socket())
+        self.get(sockopt::ONLY_V6)
     }
 }
 

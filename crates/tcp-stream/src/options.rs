@@ -3,12 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use sockopt::{GetOption, SetOption};
+
 use crate::TcpStream;
 
 /// # Options
 ///
-/// What is refused changes nothing. The options that are not here can be set through
-/// [`sockopt`], which takes a `&TcpStream` too.
+/// What is refused changes nothing. The options that are not here are constants of [`sockopt`], which
+/// [`get`](TcpStream::get) and [`set`](TcpStream::set) take.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,6 +34,49 @@ use crate::TcpStream;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl TcpStream {
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&stream`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// stream dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](TcpStream::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as the type of service that a proxy copies from one side to the other.
+    /// To set one through `&stream`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the stream dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = readywire::net::TcpStream::connect(&listener.local_addr()?)?;
+    /// stream.set(sockopt::KEEPALIVE_ENABLED, true)?;
+    /// assert!(stream.get(sockopt::KEEPALIVE_ENABLED)?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
+    }
+
     /// Sets whether small segments are sent at once, without waiting to fill them
     /// (`TCP_NODELAY`).
     ///
@@ -40,7 +85,7 @@ impl TcpStream {
     #[doc(alias = "TCP_NODELAY")]
     #[inline]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        sockopt::NODELAY.set(self.socket(), nodelay)
+        self.set(sockopt::NODELAY, nodelay)
     }
 
     /// Returns whether small segments are sent at once (`TCP_NODELAY`).
@@ -50,7 +95,7 @@ impl TcpStream {
     #[doc(alias = "TCP_NODELAY")]
     #[inline]
     pub fn nodelay(&self) -> io::Result<bool> {
-        sockopt::NODELAY.get(self.socket())
+        self.get(sockopt::NODELAY)
     }
 
     /// Sets how many received bytes wait to be read at most (`SO_RCVBUF`).
@@ -64,7 +109,7 @@ impl TcpStream {
     #[doc(alias = "SO_RCVBUF")]
     #[inline]
     pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
-        sockopt::RECV_BUFFER_SIZE.set(self.socket(), size)
+        self.set(sockopt::RECV_BUFFER_SIZE, size)
     }
 
     /// Returns how many received bytes wait to be read at most (`SO_RCVBUF`).
@@ -77,7 +122,7 @@ impl TcpStream {
     #[doc(alias = "SO_RCVBUF")]
     #[inline]
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
-        sockopt::RECV_BUFFER_SIZE.get(self.socket())
+        self.get(sockopt::RECV_BUFFER_SIZE)
     }
 
     /// Sets how many bytes wait to be sent at most (`SO_SNDBUF`).
@@ -91,7 +136,7 @@ impl TcpStream {
     #[doc(alias = "SO_SNDBUF")]
     #[inline]
     pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
-        sockopt::SEND_BUFFER_SIZE.set(self.socket(), size)
+        self.set(sockopt::SEND_BUFFER_SIZE, size)
     }
 
     /// Returns how many bytes wait to be sent at most (`SO_SNDBUF`).
@@ -104,7 +149,7 @@ impl TcpStream {
     #[doc(alias = "SO_SNDBUF")]
     #[inline]
     pub fn send_buffer_size(&self) -> io::Result<usize> {
-        sockopt::SEND_BUFFER_SIZE.get(self.socket())
+        self.get(sockopt::SEND_BUFFER_SIZE)
     }
 
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
@@ -118,7 +163,7 @@ impl TcpStream {
     #[doc(alias = "IP_TTL")]
     #[inline]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        sockopt::TTL.set(self.socket(), ttl)
+        self.set(sockopt::TTL, ttl)
     }
 
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
@@ -128,7 +173,7 @@ impl TcpStream {
     #[doc(alias = "IP_TTL")]
     #[inline]
     pub fn ttl(&self) -> io::Result<u32> {
-        sockopt::TTL.get(self.socket())
+        self.get(sockopt::TTL)
     }
 
     /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -139,7 +184,7 @@ impl TcpStream {
     #[doc(alias = "IPV6_V6ONLY")]
     #[inline]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        sockopt::ONLY_V6.set(self.socket(), only_v6)
+        self.set(sockopt::ONLY_V6, only_v6)
     }
 
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -149,7 +194,7 @@ impl TcpStream {
     #[doc(alias = "IPV6_V6ONLY")]
     #[inline]
     pub fn only_v6(&self) -> io::Result<bool> {
-        sockopt::ONLY_V6.get(self.socket())
+        self.get(sockopt::ONLY_V6)
     }
 
     /// Sets how long closing waits for unsent data (`SO_LINGER`); `None` closes in the background,
@@ -167,7 +212,7 @@ impl TcpStream {
     #[doc(alias = "SO_LINGER")]
     #[inline]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        sockopt::LINGER.set(self.socket(), linger)
+        self.set(sockopt::LINGER, linger)
     }
 
     /// Returns how long closing waits for unsent data (`SO_LINGER`).
@@ -177,6 +222,6 @@ impl TcpStream {
     #[doc(alias = "SO_LINGER")]
     #[inline]
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        sockopt::LINGER.get(self.socket())
+        self.get(sockopt::LINGER)
     }
 }

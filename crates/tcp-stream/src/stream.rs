@@ -488,6 +488,9 @@ impl TcpStream {
     /// it see that a transfer was short: go on until `WouldBlock`, or call
     /// [`mark_drained`](TcpStream::mark_drained).
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the stream while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///

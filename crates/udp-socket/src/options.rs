@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use sockopt::{GetOption, SetOption};
+
 use crate::UdpSocket;
 
 /// # Options
 ///
-/// What is refused changes nothing. The options that are not here can be set through [`sockopt`],
-/// which takes a `&UdpSocket` too.
+/// What is refused changes nothing. The options that are not here are constants of [`sockopt`], which
+/// [`get`](UdpSocket::get) and [`set`](UdpSocket::set) take.
 ///
 /// ```
 /// # let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
@@ -23,13 +25,55 @@ use crate::UdpSocket;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl UdpSocket {
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&socket`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// socket dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](UdpSocket::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as the buffer size of a receiver that gets bursts.
+    /// To set one through `&socket`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the socket dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// # let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
+    /// socket.set(sockopt::RECV_BUFFER_SIZE, 64 * 1024)?;
+    /// assert!(socket.get(sockopt::RECV_BUFFER_SIZE)? >= 64 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
+    }
+
     /// Sets whether datagrams may go to a broadcast address (`SO_BROADCAST`).
     ///
     /// # Errors
     /// What `setsockopt(2)` says.
     #[doc(alias = "SO_BROADCAST")]
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        sockopt::BROADCAST.set(self.socket(), on)
+        self.set(sockopt::BROADCAST, on)
     }
 
     /// Returns whether datagrams may go to a broadcast address (`SO_BROADCAST`).
@@ -38,7 +82,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says.
     #[doc(alias = "SO_BROADCAST")]
     pub fn broadcast(&self) -> io::Result<bool> {
-        sockopt::BROADCAST.get(self.socket())
+        self.get(sockopt::BROADCAST)
     }
 
     /// Sets whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
@@ -50,7 +94,7 @@ impl UdpSocket {
     /// On Windows it is the receiver's option, elsewhere the sender's.
     #[doc(alias = "IP_MULTICAST_LOOP")]
     pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
-        sockopt::MULTICAST_LOOP_V4.set(self.socket(), on)
+        self.set(sockopt::MULTICAST_LOOP_V4, on)
     }
 
     /// Returns whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
@@ -59,7 +103,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says.
     #[doc(alias = "IP_MULTICAST_LOOP")]
     pub fn multicast_loop_v4(&self) -> io::Result<bool> {
-        sockopt::MULTICAST_LOOP_V4.get(self.socket())
+        self.get(sockopt::MULTICAST_LOOP_V4)
     }
 
     /// Sets how many routers a datagram to an IPv4 group may pass (`IP_MULTICAST_TTL`); 1, the
@@ -70,7 +114,7 @@ impl UdpSocket {
     /// says.
     #[doc(alias = "IP_MULTICAST_TTL")]
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
-        sockopt::MULTICAST_TTL_V4.set(self.socket(), ttl)
+        self.set(sockopt::MULTICAST_TTL_V4, ttl)
     }
 
     /// Returns how many routers a datagram to an IPv4 group may pass (`IP_MULTICAST_TTL`).
@@ -79,7 +123,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says.
     #[doc(alias = "IP_MULTICAST_TTL")]
     pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
-        sockopt::MULTICAST_TTL_V4.get(self.socket())
+        self.get(sockopt::MULTICAST_TTL_V4)
     }
 
     /// Sets whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
@@ -91,7 +135,7 @@ impl UdpSocket {
     /// On Windows it is the receiver's option, elsewhere the sender's.
     #[doc(alias = "IPV6_MULTICAST_LOOP")]
     pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
-        sockopt::MULTICAST_LOOP_V6.set(self.socket(), on)
+        self.set(sockopt::MULTICAST_LOOP_V6, on)
     }
 
     /// Returns whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
@@ -100,7 +144,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_LOOP")]
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
-        sockopt::MULTICAST_LOOP_V6.get(self.socket())
+        self.get(sockopt::MULTICAST_LOOP_V6)
     }
 
     /// Sets how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
@@ -110,7 +154,7 @@ impl UdpSocket {
     /// says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_HOPS")]
     pub fn set_multicast_hops_v6(&self, hops: u32) -> io::Result<()> {
-        sockopt::MULTICAST_HOPS_V6.set(self.socket(), hops)
+        self.set(sockopt::MULTICAST_HOPS_V6, hops)
     }
 
     /// Returns how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
@@ -119,7 +163,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_HOPS")]
     pub fn multicast_hops_v6(&self) -> io::Result<u32> {
-        sockopt::MULTICAST_HOPS_V6.get(self.socket())
+        self.get(sockopt::MULTICAST_HOPS_V6)
     }
 
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
@@ -132,7 +176,7 @@ impl UdpSocket {
     /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
     #[doc(alias = "IP_TTL")]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        sockopt::TTL.set(self.socket(), ttl)
+        self.set(sockopt::TTL, ttl)
     }
 
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
@@ -141,7 +185,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says.
     #[doc(alias = "IP_TTL")]
     pub fn ttl(&self) -> io::Result<u32> {
-        sockopt::TTL.get(self.socket())
+        self.get(sockopt::TTL)
     }
 
     /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -151,7 +195,7 @@ impl UdpSocket {
     /// is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        sockopt::ONLY_V6.set(self.socket(), only_v6)
+        self.set(sockopt::ONLY_V6, only_v6)
     }
 
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
@@ -160,7 +204,7 @@ impl UdpSocket {
     /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn only_v6(&self) -> io::Result<bool> {
-        sockopt::ONLY_V6.get(self.socket())
+        self.get(sockopt::ONLY_V6)
     }
 
     /// Receives what is sent to an IPv4 group, on the network that `interface` is an address in;

@@ -451,6 +451,9 @@ impl UdpSocket {
     /// edge in that direction can be reported again. A backend that emulates edges (poll(2), AFD)
     /// cannot see I/O that was done in any other way, and reports no further edge after it.
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the socket while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///

@@ -104,6 +104,9 @@ impl PipeReader {
     /// and reports no further edge after it. Nor can it see that a read was short: go on until
     /// `WouldBlock`, or call [`mark_drained`](PipeReader::mark_drained).
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the reader while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///
@@ -222,6 +225,9 @@ impl fmt::Debug for PipeReader {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeReader::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the reader while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on.
 impl AsFd for PipeReader {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get_ref().as_fd()
@@ -230,6 +236,9 @@ impl AsFd for PipeReader {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeReader::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the reader while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on.
 impl AsRawFd for PipeReader {
     fn as_raw_fd(&self) -> RawFd {
         self.io.get_ref().as_raw_fd()

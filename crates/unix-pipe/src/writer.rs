@@ -90,6 +90,9 @@ impl PipeWriter {
     /// and reports no further edge after it. Nor can it see that a write was short: go on until
     /// `WouldBlock`, or call [`mark_drained`](PipeWriter::mark_drained).
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the writer while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///
@@ -214,6 +217,9 @@ impl fmt::Debug for PipeWriter {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeWriter::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the writer while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on.
 impl AsFd for PipeWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get_ref().as_fd()
@@ -222,6 +228,9 @@ impl AsFd for PipeWriter {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](PipeWriter::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the writer while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on.
 impl AsRawFd for PipeWriter {
     fn as_raw_fd(&self) -> RawFd {
         self.io.get_ref().as_raw_fd()

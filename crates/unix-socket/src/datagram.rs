@@ -9,6 +9,7 @@ use std::path::Path;
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use sockopt::{GetOption, SetOption};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::addr;
@@ -246,6 +247,48 @@ impl UnixDatagram {
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket().shutdown(how)
+    }
+
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&socket`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// socket dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](UnixDatagram::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as the buffer size of a logger that gets bursts.
+    /// To set one through `&socket`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the socket dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// let (socket, _other) = readywire::unix::UnixDatagram::pair()?;
+    /// socket.set(sockopt::SEND_BUFFER_SIZE, 64 * 1024)?;
+    /// assert!(socket.get(sockopt::SEND_BUFFER_SIZE)? >= 64 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
     }
 
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
@@ -497,6 +540,9 @@ impl UnixDatagram {
     /// edge in that direction can be reported again. A backend that emulates edges (poll(2))
     /// cannot see I/O that was done in any other way, and reports no further edge after it.
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the socket while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///
@@ -595,6 +641,10 @@ impl From<UnixDatagram> for net::UnixDatagram {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixDatagram::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the socket while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixDatagram::get) and [`set`](UnixDatagram::set).
 impl AsFd for UnixDatagram {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -603,6 +653,10 @@ impl AsFd for UnixDatagram {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixDatagram::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the socket while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixDatagram::get) and [`set`](UnixDatagram::set).
 impl AsRawFd for UnixDatagram {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

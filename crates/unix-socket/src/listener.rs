@@ -9,6 +9,7 @@ use std::path::Path;
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, SockAddr, SockRef, Type};
+use sockopt::{GetOption, SetOption};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::{UnixStream, addr};
@@ -187,6 +188,49 @@ impl UnixListener {
         })
     }
 
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&listener`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// listener dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](UnixListener::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as the buffer sizes with which all connections of a server start.
+    /// To set one through `&listener`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the listener dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let listener = readywire::unix::UnixListener::bind(folder.path().join("socket"))?;
+    /// listener.set(sockopt::SEND_BUFFER_SIZE, 64 * 1024)?;
+    /// assert!(listener.get(sockopt::SEND_BUFFER_SIZE)? >= 64 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
+    }
+
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
@@ -214,6 +258,9 @@ impl UnixListener {
     /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
     /// again. A backend that emulates edges (poll(2)) cannot see an accept that was done in any other
     /// way, and reports no further edge after it.
+    ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the listener while it is
+    /// registered takes one more system call on epoll and kqueue.
     ///
     /// # Errors
     /// Any error from `operation`.
@@ -315,6 +362,10 @@ impl From<UnixListener> for net::UnixListener {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixListener::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the listener while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixListener::get) and [`set`](UnixListener::set).
 impl AsFd for UnixListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -323,6 +374,10 @@ impl AsFd for UnixListener {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixListener::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the listener while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixListener::get) and [`set`](UnixListener::set).
 impl AsRawFd for UnixListener {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

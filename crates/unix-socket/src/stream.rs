@@ -9,6 +9,7 @@ use std::path::Path;
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use sockopt::{GetOption, SetOption};
 use token_ready::{PollOpt, Ready, Token};
 
 use crate::addr;
@@ -260,6 +261,48 @@ impl UnixStream {
         self.socket().shutdown(how)
     }
 
+    /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
+    ///
+    /// It is for options without a method here. To read one through `&stream`, as
+    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
+    /// stream dearer for good; this does not.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    ///
+    /// # Examples
+    /// See [`set`](UnixStream::set).
+    #[doc(alias = "getsockopt")]
+    #[inline]
+    pub fn get<O: GetOption>(&self, option: O) -> io::Result<O::Value> {
+        option.get(self.socket())
+    }
+
+    /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
+    ///
+    /// It is for options without a method here, such as the buffer sizes of a proxy.
+    /// To set one through `&stream`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
+    /// descriptor, which makes dropping the stream dearer for good; this does not.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
+    /// `setsockopt(2)`. A refused value changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::sockopt;
+    ///
+    /// let (stream, _other) = readywire::unix::UnixStream::pair()?;
+    /// stream.set(sockopt::SEND_BUFFER_SIZE, 64 * 1024)?;
+    /// assert!(stream.get(sockopt::SEND_BUFFER_SIZE)? >= 64 * 1024);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "setsockopt")]
+    #[inline]
+    pub fn set<O: SetOption>(&self, option: O, value: O::Value<'_>) -> io::Result<()> {
+        option.set(self.socket(), value)
+    }
+
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
@@ -452,6 +495,9 @@ impl UnixStream {
     /// it see that a transfer was short: go on until `WouldBlock`, or call
     /// [`mark_drained`](UnixStream::mark_drained).
     ///
+    /// The operation may duplicate the descriptor. So, from the first call on, dropping the stream while it is
+    /// registered takes one more system call on epoll and kqueue.
+    ///
     /// # Errors
     /// Any error from `operation`.
     ///
@@ -637,6 +683,10 @@ impl From<UnixStream> for net::UnixStream {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixStream::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the stream while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixStream::get) and [`set`](UnixStream::set).
 impl AsFd for UnixStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -645,6 +695,10 @@ impl AsFd for UnixStream {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UnixStream::try_io): otherwise a backend
 /// that emulates edges (poll(2)) reports no further edge after it.
+///
+/// From the first call on, dropping the stream while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UnixStream::get) and [`set`](UnixStream::set).
 impl AsRawFd for UnixStream {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

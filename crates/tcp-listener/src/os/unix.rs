@@ -15,6 +15,10 @@ pub(crate) fn reuse_address(socket: &Socket) -> io::Result<()> {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the listener while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](TcpListener::get) and [`set`](TcpListener::set).
 impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -23,6 +27,10 @@ impl AsFd for TcpListener {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the listener while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](TcpListener::get) and [`set`](TcpListener::set).
 impl AsRawFd for TcpListener {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

@@ -17,6 +17,8 @@ const BUDGET: &[(&str, usize)] = &[
     ("take_error", 1),
     ("ttl", 1),
     ("set_ttl", 1),
+    ("set", 1),
+    ("get", 1),
     ("register", 1),
     ("drop accepted", 1),
     ("drop registered", 1),
@@ -38,6 +40,8 @@ fn operations_cost_the_system_calls_they_may() {
         poll.deregister(&listener).unwrap();
         measure("accept would block", || listener.accept()).unwrap_err();
         measure("take_error", || listener.take_error()).unwrap();
+        measure("set", || listener.set(sockopt::NODELAY, true)).unwrap();
+        assert!(measure("get", || listener.get(sockopt::NODELAY)).unwrap());
         measure("ttl", || listener.ttl()).unwrap();
         measure("set_ttl", || listener.set_ttl(9)).unwrap();
 

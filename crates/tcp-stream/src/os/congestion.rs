@@ -33,7 +33,7 @@ impl TcpStream {
     /// Linux, Android, FreeBSD and illumos.
     #[doc(alias = "TCP_CONGESTION")]
     pub fn set_congestion(&self, name: &str) -> io::Result<()> {
-        sockopt::CONGESTION.set(self.socket(), name)
+        self.set(sockopt::CONGESTION, name)
     }
 
     /// Returns the name of the congestion control that the connection uses (`TCP_CONGESTION`).
@@ -45,6 +45,6 @@ impl TcpStream {
     /// Linux, Android, FreeBSD and illumos.
     #[doc(alias = "TCP_CONGESTION")]
     pub fn congestion(&self) -> io::Result<String> {
-        sockopt::CONGESTION.get(self.socket())
+        self.get(sockopt::CONGESTION)
     }
 }

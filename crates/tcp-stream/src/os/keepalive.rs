@@ -44,7 +44,7 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPALIVE")]
     #[inline]
     pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
-        sockopt::KEEPALIVE.set(self.socket(), keepalive)
+        self.set(sockopt::KEEPALIVE, keepalive)
     }
 
     /// Returns after how much silence the connection is probed; `None` if it is not
@@ -57,7 +57,7 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPALIVE")]
     #[inline]
     pub fn keepalive(&self) -> io::Result<Option<Duration>> {
-        sockopt::KEEPALIVE.get(self.socket())
+        self.get(sockopt::KEEPALIVE)
     }
 
     /// Sets how long to wait between two probes (`TCP_KEEPINTVL`).
@@ -70,7 +70,7 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPINTVL")]
     #[inline]
     pub fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()> {
-        sockopt::KEEPALIVE_INTERVAL.set(self.socket(), interval)
+        self.set(sockopt::KEEPALIVE_INTERVAL, interval)
     }
 
     /// Returns how long to wait between two probes (`TCP_KEEPINTVL`).
@@ -80,7 +80,7 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPINTVL")]
     #[inline]
     pub fn keepalive_interval(&self) -> io::Result<Duration> {
-        sockopt::KEEPALIVE_INTERVAL.get(self.socket())
+        self.get(sockopt::KEEPALIVE_INTERVAL)
     }
 
     /// Sets how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
@@ -91,7 +91,7 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPCNT")]
     #[inline]
     pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
-        sockopt::KEEPALIVE_RETRIES.set(self.socket(), retries)
+        self.set(sockopt::KEEPALIVE_RETRIES, retries)
     }
 
     /// Returns how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
@@ -101,6 +101,6 @@ impl TcpStream {
     #[doc(alias = "TCP_KEEPCNT")]
     #[inline]
     pub fn keepalive_retries(&self) -> io::Result<u32> {
-        sockopt::KEEPALIVE_RETRIES.get(self.socket())
+        self.get(sockopt::KEEPALIVE_RETRIES)
     }
 }

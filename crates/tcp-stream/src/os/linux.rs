@@ -79,7 +79,7 @@ impl TcpStream {
     #[doc(alias = "TCP_FASTOPEN_CONNECT")]
     #[inline]
     pub fn fast_open_connect(&self) -> io::Result<bool> {
-        sockopt::FASTOPEN_CONNECT.get(self.socket())
+        self.get(sockopt::FASTOPEN_CONNECT)
     }
 
     /// Sets how long sent data may go unacknowledged before the connection is given up
@@ -94,7 +94,7 @@ impl TcpStream {
     #[doc(alias = "TCP_USER_TIMEOUT")]
     #[inline]
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        sockopt::USER_TIMEOUT.set(self.socket(), timeout)
+        self.set(sockopt::USER_TIMEOUT, timeout)
     }
 
     /// Returns how long sent data may go unacknowledged before the connection is given up
@@ -108,7 +108,7 @@ impl TcpStream {
     #[doc(alias = "TCP_USER_TIMEOUT")]
     #[inline]
     pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
-        sockopt::USER_TIMEOUT.get(self.socket())
+        self.get(sockopt::USER_TIMEOUT)
     }
 
     /// Sets whether segments are acknowledged at once (`TCP_QUICKACK`).
@@ -123,7 +123,7 @@ impl TcpStream {
     #[doc(alias = "TCP_QUICKACK")]
     #[inline]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        sockopt::QUICKACK.set(self.socket(), quickack)
+        self.set(sockopt::QUICKACK, quickack)
     }
 
     /// Returns whether segments are acknowledged at once (`TCP_QUICKACK`).
@@ -136,7 +136,7 @@ impl TcpStream {
     #[doc(alias = "TCP_QUICKACK")]
     #[inline]
     pub fn quickack(&self) -> io::Result<bool> {
-        sockopt::QUICKACK.get(self.socket())
+        self.get(sockopt::QUICKACK)
     }
 
     /// Returns what the system knows about the connection (`TCP_INFO`): its state, round-trip
@@ -150,6 +150,6 @@ impl TcpStream {
     #[doc(alias = "TCP_INFO")]
     #[inline]
     pub fn info(&self) -> io::Result<sockopt::TcpInfo> {
-        sockopt::TCP_INFO.get(self.socket())
+        self.get(sockopt::TCP_INFO)
     }
 }

@@ -29,7 +29,7 @@ impl TcpStream {
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
     #[inline]
     pub fn set_notsent_lowat(&self, bytes: u32) -> io::Result<()> {
-        sockopt::NOTSENT_LOWAT.set(self.socket(), bytes)
+        self.set(sockopt::NOTSENT_LOWAT, bytes)
     }
 
     /// Returns how many unsent bytes may wait before the stream stops being writable
@@ -43,6 +43,6 @@ impl TcpStream {
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
     #[inline]
     pub fn notsent_lowat(&self) -> io::Result<u32> {
-        sockopt::NOTSENT_LOWAT.get(self.socket())
+        self.get(sockopt::NOTSENT_LOWAT)
     }
 }

@@ -56,6 +56,10 @@ pub(crate) fn receive(socket: &impl Attempted) -> io::Result<Probe> {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the stream while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](TcpStream::get) and [`set`](TcpStream::set).
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -64,6 +68,10 @@ impl AsFd for TcpStream {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the stream while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](TcpStream::get) and [`set`](TcpStream::set).
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

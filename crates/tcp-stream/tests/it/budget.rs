@@ -35,6 +35,7 @@ const BUDGET: &[(&str, usize)] = &[
     ("reregister", 1),
     ("deregister", 1),
     ("drop registered", 1),
+    ("drop registered, after lending", 2),
     ("drop registered, from before a fork", 2),
     ("drop registered, from after a fork", 1),
     ("drop", 1),
@@ -85,6 +86,8 @@ const BUDGET: &[(&str, usize)] = &[
     ("set_notsent_lowat", 1),
     ("congestion", 1),
     ("info", 1),
+    ("set", 1),
+    ("get", 1),
 ];
 
 fn operations(listener: &net::TcpListener, address: &SocketAddr) {
@@ -177,6 +180,11 @@ fn operations(listener: &net::TcpListener, address: &SocketAddr) {
     poll.register(&other, STREAM, interest, PollOpt::EDGE)
         .unwrap();
     measure("drop registered", || drop(other));
+    let lent = TcpStream::connect(address).unwrap();
+    sockopt::NODELAY.set(&lent, true).unwrap();
+    poll.register(&lent, STREAM, interest, PollOpt::EDGE)
+        .unwrap();
+    measure("drop registered, after lending", || drop(lent));
     let before = TcpStream::connect(address).unwrap();
     // SAFETY: the child ends at once.
     let child = unsafe { libc::fork() };
@@ -232,12 +240,16 @@ fn options(stream: &TcpStream) {
     measure("set_notsent_lowat", || stream.set_notsent_lowat(1)).unwrap();
     measure("congestion", || stream.congestion()).unwrap();
     measure("info", || stream.info()).unwrap();
+    measure("set", || stream.set(sockopt::TOS, 16)).unwrap();
+    measure("get", || stream.get(sockopt::TOS)).unwrap();
 }
 
 fn options_leave_it_sole(stream: &TcpStream) {
     wait(stream, Ready::WRITABLE);
     stream.finish_connect().unwrap();
     stream.set_nodelay(true).unwrap();
+    stream.set(sockopt::TOS, 16).unwrap();
+    assert_eq!(stream.get(sockopt::TOS).unwrap(), 16);
     stream.peer_addr().unwrap();
     assert!(!format!("{stream:?}").is_empty());
 }

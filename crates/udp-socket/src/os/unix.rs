@@ -7,6 +7,10 @@ use crate::UdpSocket;
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the socket while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UdpSocket::get) and [`set`](UdpSocket::set).
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.lend().as_fd()
@@ -15,6 +19,10 @@ impl AsFd for UdpSocket {
 
 /// Lends the descriptor. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
 /// that emulates edges (poll(2), AFD) reports no further edge after it.
+///
+/// From the first call on, dropping the socket while it is registered takes one more system call, which
+/// removes it from epoll or kqueue: a duplicate of the descriptor may live on. Options need no
+/// descriptor: see [`get`](UdpSocket::get) and [`set`](UdpSocket::set).
 impl AsRawFd for UdpSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.lend().as_raw_fd()

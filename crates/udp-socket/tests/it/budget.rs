@@ -29,6 +29,8 @@ const BUDGET: &[(&str, usize)] = &[
     ("take_error", 1),
     ("broadcast", 1),
     ("set_broadcast", 1),
+    ("set", 1),
+    ("get", 1),
     ("register", 1),
     ("drop", 1),
     ("drop registered", 1),
@@ -82,6 +84,8 @@ fn operations_cost_the_system_calls_they_may() {
         measure("take_error", || socket.take_error()).unwrap();
         measure("broadcast", || socket.broadcast()).unwrap();
         measure("set_broadcast", || socket.set_broadcast(true)).unwrap();
+        measure("set", || socket.set(sockopt::TOS, 16)).unwrap();
+        measure("get", || socket.get(sockopt::TOS)).unwrap();
         let poll = selector::Poll::new().unwrap();
         let other = UdpSocket::bind(&any).unwrap();
         // The first registration makes room for the numbers.

@@ -23,9 +23,12 @@ const BUDGET: &[(&str, usize)] = &[
     ("read_bufs", 1),
     ("recv_fds", 1),
     ("peer_credentials", 1),
+    ("set", 1),
+    ("get", 1),
     ("register", 1),
     ("drop accepted", 1),
     ("drop registered", 1),
+    ("drop registered datagram", 1),
     ("datagram pair", 1),
     ("send", 1),
     ("send_bufs", 1),
@@ -62,6 +65,12 @@ fn operations_cost_the_system_calls_they_may() {
         assert_eq!(received.len(), 1);
         measure("peer_credentials", || server.peer_credentials()).unwrap();
 
+        let size = sockopt::SEND_BUFFER_SIZE;
+        measure("set", || server.set(&size, 40_000)).unwrap();
+        measure("get", || server.get(&size)).unwrap();
+        listener.set(&size, 40_000).unwrap();
+        listener.get(&size).unwrap();
+
         let poll = Poll::new().unwrap();
         // The first registration makes room for the numbers.
         poll.register(&client, SOCKET, Ready::READABLE, PollOpt::EDGE)
@@ -76,6 +85,12 @@ fn operations_cost_the_system_calls_they_may() {
             .unwrap();
         measure("drop registered", || drop(listener));
         datagrams();
+        let (datagram, _other) = UnixDatagram::pair().unwrap();
+        datagram.set(&size, 40_000).unwrap();
+        datagram.get(&size).unwrap();
+        poll.register(&datagram, SOCKET, Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        measure("drop registered datagram", || drop(datagram));
     });
 }
 
