@@ -107,7 +107,14 @@ impl<T: AsSource> IoSource<T> {
 
     /// Runs one I/O operation in the given direction, `READABLE` or `WRITABLE` (or both).
     ///
-    /// After an error, in most cases `WouldBlock`, an edge in that direction can be reported again.
+    /// After `WouldBlock` an edge in that direction can be reported again, and so can the result of a
+    /// `connect` that has begun. An error that the operation took from the socket, such as
+    /// `ConnectionRefused`, `ConnectionAborted`, `TimedOut` or `HostUnreachable`, lets the next error
+    /// be reported, and new data or connections after a read or an accept. All other errors leave the
+    /// source as it was (`BrokenPipe`, `NotConnected`, `InvalidInput`, `Interrupted`, too many open
+    /// descriptors), and no edge comes of them: a program that tries again at each event does not
+    /// spin.
+    ///
     /// A short read or write on a stream or a pipe shows that it is drained, too: report it by
     /// [`note_transfer`](IoSource::note_transfer), or go on until `WouldBlock`.
     ///
@@ -120,8 +127,8 @@ impl<T: AsSource> IoSource<T> {
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let result = operation(&self.io);
-        if result.is_err() {
-            self.mark_drained(direction);
+        if let Err(error) = &result {
+            self.place.note_error(direction, error);
         }
         result
     }
@@ -129,22 +136,23 @@ impl<T: AsSource> IoSource<T> {
     /// Notes that the source is drained in the given direction, so that a backend which emulates edges
     /// (poll(2), AFD) reports the next one.
     ///
-    /// [`try_io`](IoSource::try_io) does so after an error. Call it after an operation that ends a
+    /// [`try_io`](IoSource::try_io) does so after `WouldBlock`. Call it after an operation that ends a
     /// condition in another way, such as taking the socket's pending error, or that was done through
     /// a borrowed descriptor.
     #[inline]
     pub fn mark_drained(&self, direction: Ready) {
         if self.place.is_observed() {
-            self.place.mark_drained(direction, Drained::Failure);
+            self.place.mark_drained(direction, Drained::Blocked);
         }
     }
 
     /// Notes one read or write on a stream or a pipe, and marks the source as drained if the call has
     /// drained it; returns `result`, the number of bytes that the call moved.
     ///
-    /// `offered` computes how long the buffers are; only backends that emulate edges need it. An
-    /// error drains the source, and so do fewer bytes than were offered. `Ok(0)` does not: it is the
-    /// end of the stream. Neither datagrams nor peeked data go through here.
+    /// `offered` computes how long the buffers are; only backends that emulate edges need it.
+    /// `WouldBlock` drains the source, and so do fewer bytes than were offered. `Ok(0)` does not, nor
+    /// does any other error: either is the end of the stream, or leaves it as it was. Neither datagrams
+    /// nor peeked data go through here.
     ///
     /// # Errors
     /// The error in `result`.
@@ -173,8 +181,7 @@ impl<T: AsSource> IoSource<T> {
         offered: impl FnOnce() -> usize,
     ) -> io::Result<usize> {
         if self.place.is_observed() {
-            let moved = result.as_ref().ok().copied();
-            self.place.note_transfer(direction, moved, offered());
+            self.place.note_transfer(direction, &result, offered());
         }
         result
     }
@@ -425,14 +432,26 @@ impl Place {
         self.observed.load(Ordering::Relaxed)
     }
 
+    #[inline]
+    fn note_error(&self, direction: Ready, error: &io::Error) {
+        if self.is_observed() {
+            if let Some(drained) = Drained::by(error) {
+                self.mark_drained(direction, drained);
+            }
+        }
+    }
+
     #[cold]
-    fn note_transfer(&self, direction: Ready, moved: Option<usize>, offered: usize) {
-        match moved {
-            None => self.mark_drained(direction, Drained::Failure),
-            Some(count) if 0 < count && count < offered => {
+    fn note_transfer(&self, direction: Ready, result: &io::Result<usize>, offered: usize) {
+        match *result {
+            // An error that was pending was the end of the stream, which is still there.
+            Err(ref error) if Drained::by(error) == Some(Drained::Blocked) => {
+                self.mark_drained(direction, Drained::Blocked);
+            }
+            Ok(count) if 0 < count && count < offered => {
                 self.mark_drained(direction, Drained::Short)
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 

@@ -34,8 +34,8 @@ use crate::os;
 /// connection keeps waiting. Registered for levels, the listener is reported at every poll, and a
 /// program that cannot do anything about it spins; deregister the listener, and register it again
 /// when a stream has been closed. Registered for edges it is not reported until the next
-/// connection comes, so that the program must remember to call `accept` again when it has closed
-/// something (on a backend that emulates edges the event comes at once, as a level's does).
+/// connection comes, on a backend that emulates edges not even then, so that the program must
+/// remember to call `accept` again when it has closed something.
 ///
 /// Better than to let peers wait is to turn them away: keep a spare descriptor, give it up to
 /// accept the connection, close that, and take the spare again.
@@ -288,9 +288,10 @@ impl TcpListener {
     /// Runs `operation` on the standard library's listener, for an accept that goes through a
     /// borrowed descriptor, such as `libc::accept`.
     ///
-    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
-    /// again. A backend that emulates edges (poll(2), AFD) cannot see an accept that was done in any other
-    /// way, and reports no further edge after it.
+    /// `direction` is `READABLE`. After `WouldBlock`, or an error that belonged to one connection
+    /// (`ConnectionAborted`), an edge can be reported again; other errors leave the listener as it was.
+    /// A backend that emulates edges (poll(2), AFD) cannot see an accept that was done in any other way,
+    /// and reports no further edge after it.
     ///
     /// The operation may duplicate the descriptor. So, from the first call on, dropping the listener while it is
     /// registered takes one more system call on epoll and kqueue.

@@ -482,11 +482,11 @@ impl TcpStream {
     /// Runs `operation` on the standard library's stream, for I/O that goes through a borrowed
     /// descriptor: that of [socket2](https://docs.rs/socket2)'s `SockRef`, or `libc::recv`.
     ///
-    /// `direction` is `READABLE`, `WRITABLE` or both. After an error, in most cases `WouldBlock`, an
-    /// edge in that direction can be reported again. A backend that emulates edges (poll(2), AFD)
-    /// cannot see I/O that was done in any other way, and reports no further edge after it. Nor can
-    /// it see that a transfer was short: go on until `WouldBlock`, or call
-    /// [`mark_drained`](TcpStream::mark_drained).
+    /// `direction` is `READABLE`, `WRITABLE` or both. After `WouldBlock`, or an error that was pending
+    /// on the socket (`ConnectionRefused`, `HostUnreachable`), an edge in that direction can be reported
+    /// again; other errors leave the socket as it was. A backend that emulates edges (poll(2), AFD)
+    /// cannot see I/O that was done in any other way, and reports no further edge after it. Nor can it
+    /// see that a transfer was short: go on until `WouldBlock`, or call [`mark_drained`](TcpStream::mark_drained).
     ///
     /// The operation may duplicate the descriptor. So, from the first call on, dropping the stream while it is
     /// registered takes one more system call on epoll and kqueue.

@@ -99,10 +99,10 @@ impl PipeReader {
     /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
     /// borrowed descriptor, such as `libc::read` or `splice(2)`.
     ///
-    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
-    /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
-    /// and reports no further edge after it. Nor can it see that a read was short: go on until
-    /// `WouldBlock`, or call [`mark_drained`](PipeReader::mark_drained).
+    /// `direction` is `READABLE`. After `WouldBlock` an edge can be reported again; other errors leave
+    /// the pipe as it was. A backend that emulates edges (poll(2)) cannot see I/O that was done in any
+    /// other way, and reports no further edge after it. Nor can it see that a read was short: go on
+    /// until `WouldBlock`, or call [`mark_drained`](PipeReader::mark_drained).
     ///
     /// The operation may duplicate the descriptor. So, from the first call on, dropping the reader while it is
     /// registered takes one more system call on epoll and kqueue.

@@ -85,10 +85,10 @@ impl PipeWriter {
     /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
     /// borrowed descriptor, such as `libc::write` or `splice(2)`.
     ///
-    /// `direction` is `WRITABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
-    /// again. A backend that emulates edges (poll(2)) cannot see I/O that was done in any other way,
-    /// and reports no further edge after it. Nor can it see that a write was short: go on until
-    /// `WouldBlock`, or call [`mark_drained`](PipeWriter::mark_drained).
+    /// `direction` is `WRITABLE`. After `WouldBlock` an edge can be reported again; other errors leave
+    /// the pipe as it was. A backend that emulates edges (poll(2)) cannot see I/O that was done in any
+    /// other way, and reports no further edge after it. Nor can it see that a write was short: go on
+    /// until `WouldBlock`, or call [`mark_drained`](PipeWriter::mark_drained).
     ///
     /// The operation may duplicate the descriptor. So, from the first call on, dropping the writer while it is
     /// registered takes one more system call on epoll and kqueue.

@@ -255,9 +255,10 @@ impl UnixListener {
     /// Runs `operation` on the standard library's listener, for an accept that goes through a
     /// borrowed descriptor, such as `libc::accept`.
     ///
-    /// `direction` is `READABLE`. After an error, in most cases `WouldBlock`, an edge can be reported
-    /// again. A backend that emulates edges (poll(2)) cannot see an accept that was done in any other
-    /// way, and reports no further edge after it.
+    /// `direction` is `READABLE`. After `WouldBlock`, or an error that belonged to one connection
+    /// (`ConnectionAborted`), an edge can be reported again; other errors leave the listener as it was.
+    /// A backend that emulates edges (poll(2)) cannot see an accept that was done in any other way, and
+    /// reports no further edge after it.
     ///
     /// The operation may duplicate the descriptor. So, from the first call on, dropping the listener while it is
     /// registered takes one more system call on epoll and kqueue.

@@ -17,11 +17,15 @@ cfg_if::cfg_if! {
         pub use self::unix::{AsSource, EventedFd, EventedPoll};
         #[cfg(fuzzing)]
         pub use self::unix::fuzzing;
-        pub(crate) use self::unix::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
+        pub(crate) use self::unix::{
+            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+        };
     } else if #[cfg(windows)] {
         mod windows;
         pub use self::windows::AsSource;
-        pub(crate) use self::windows::{BACKENDS, RawEvent, RawSource, Scratch, Selector, index};
+        pub(crate) use self::windows::{
+            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+        };
     } else {
         compile_error!("readywire needs a Unix (epoll, kqueue or poll) or Windows 10 (AFD)");
     }

@@ -1,16 +1,47 @@
 //! Edges and oneshots, for systems that only tell what a source is ready for at this moment.
 
+use std::io::{self, ErrorKind};
+
 use token_ready::{PollOpt, Ready};
 
+use super::{CONNECTING, PENDING};
 use crate::key::reported;
 
-/// How a caller learned that a source is drained.
+/// What a call showed about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drained {
-    /// A call failed, in most cases with `WouldBlock`.
-    Failure,
+    /// It would block.
+    Blocked,
     /// A transfer moved fewer bytes than the caller offered.
     Short,
+    /// The call took the error that was pending, or a connection or datagram that had failed. There may
+    /// be more to read behind it.
+    Error,
+}
+
+impl Drained {
+    /// What the error of a call shows; `None` if the source is as it was before, such as after
+    /// `BrokenPipe` or `NotConnected`: an edge that came again would make the caller spin.
+    pub(crate) fn by(error: &io::Error) -> Option<Drained> {
+        let is = |codes: &[i32]| {
+            error
+                .raw_os_error()
+                .is_some_and(|code| codes.contains(&code))
+        };
+        match error.kind() {
+            ErrorKind::WouldBlock => Some(Drained::Blocked),
+            ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::TimedOut
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown => Some(Drained::Error),
+            _ if is(CONNECTING) => Some(Drained::Blocked),
+            _ if is(PENDING) => Some(Drained::Error),
+            _ => None,
+        }
+    }
 }
 
 /// What a registration still wants to hear of.
@@ -72,12 +103,13 @@ impl Trigger {
     pub(super) fn mark_drained(&mut self, direction: Ready, drained: Drained) -> bool {
         let before = self.armed;
         let mut direction = reported(direction);
-        if direction.is_readable() {
-            match drained {
-                Drained::Failure => self.unfinished = false,
-                Drained::Short if self.unfinished => return false,
-                Drained::Short => {}
-            }
+        match drained {
+            Drained::Blocked if direction.is_readable() => self.unfinished = false,
+            Drained::Short if direction.is_readable() && self.unfinished => return false,
+            // The kernel may make a send fail with the same errors without taking one, so that the
+            // room counts as what it was.
+            Drained::Error => direction = (direction & Ready::READABLE) | Ready::ERROR,
+            Drained::Blocked | Drained::Short => {}
         }
         // Urgent data is read too.
         direction.set(Ready::PRIORITY, direction.is_readable());
@@ -110,8 +142,8 @@ mod tests {
         assert_eq!(trigger.report(BOTH), Ready::empty());
         assert!(!trigger.armed().intersects(BOTH));
 
-        assert!(trigger.mark_drained(Ready::READABLE, Drained::Failure));
-        assert!(!trigger.mark_drained(Ready::READABLE, Drained::Failure));
+        assert!(trigger.mark_drained(Ready::READABLE, Drained::Blocked));
+        assert!(!trigger.mark_drained(Ready::READABLE, Drained::Blocked));
         assert_eq!(trigger.report(BOTH), Ready::READABLE);
     }
 
@@ -149,9 +181,54 @@ mod tests {
             assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Short));
             assert!(trigger.report(all).is_writable());
             assert!(!trigger.mark_drained(Ready::READABLE, Drained::Short));
-            assert!(trigger.mark_drained(Ready::READABLE, Drained::Failure));
+            assert!(trigger.mark_drained(Ready::READABLE, Drained::Blocked));
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
             assert!(trigger.mark_drained(Ready::READABLE, Drained::Short));
+        }
+    }
+
+    #[test]
+    fn a_pending_error_that_was_taken_rearms_errors_and_reading() {
+        for (direction, again) in [
+            (Ready::READABLE, Ready::READABLE | Ready::ERROR),
+            (Ready::WRITABLE, Ready::ERROR | BOTH),
+        ] {
+            let mut trigger = Trigger::new(BOTH, PollOpt::EDGE);
+            let failed = BOTH | Ready::ERROR;
+            assert_eq!(trigger.report(failed), failed);
+            assert!(trigger.mark_drained(direction, Drained::Error));
+            assert_eq!(trigger.report(Ready::WRITABLE), Ready::empty());
+            assert_eq!(trigger.report(failed) & again, again);
+        }
+    }
+
+    #[test]
+    fn errors_show_what_a_call_took() {
+        for (kind, expected) in [
+            (ErrorKind::WouldBlock, Some(Drained::Blocked)),
+            (ErrorKind::ConnectionRefused, Some(Drained::Error)),
+            (ErrorKind::ConnectionReset, Some(Drained::Error)),
+            (ErrorKind::ConnectionAborted, Some(Drained::Error)),
+            (ErrorKind::TimedOut, Some(Drained::Error)),
+            (ErrorKind::HostUnreachable, Some(Drained::Error)),
+            (ErrorKind::NetworkUnreachable, Some(Drained::Error)),
+            (ErrorKind::NetworkDown, Some(Drained::Error)),
+            (ErrorKind::BrokenPipe, None),
+            (ErrorKind::NotConnected, None),
+            (ErrorKind::InvalidInput, None),
+            (ErrorKind::Interrupted, None),
+            (ErrorKind::OutOfMemory, None),
+            (ErrorKind::PermissionDenied, None),
+            (ErrorKind::NotFound, None),
+        ] {
+            assert_eq!(Drained::by(&kind.into()), expected, "{kind:?}");
+        }
+        let by = |code: &i32| Drained::by(&io::Error::from_raw_os_error(*code));
+        for code in CONNECTING {
+            assert_eq!(by(code), Some(Drained::Blocked), "{code}");
+        }
+        for code in PENDING {
+            assert_eq!(by(code), Some(Drained::Error), "{code}");
         }
     }
 
@@ -160,7 +237,7 @@ mod tests {
         for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {
             let mut trigger = Trigger::new(Ready::READABLE, opts);
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);
-            assert!(!trigger.mark_drained(Ready::READABLE, Drained::Failure));
+            assert!(!trigger.mark_drained(Ready::READABLE, Drained::Blocked));
             assert_eq!(trigger.report(Ready::READABLE | Ready::HUP), Ready::empty());
             assert_eq!(trigger.armed(), Ready::empty());
         }

@@ -101,6 +101,20 @@ use self::poll::PollDriver;
 /// What the system calls a source.
 pub(crate) type RawSource = RawFd;
 
+/// `connect(2)` has begun: room to write tells how it ends.
+pub(crate) const CONNECTING: &[i32] = &[libc::EINPROGRESS];
+
+/// Errors without an `ErrorKind` that a call takes from the socket: those that ICMP caused, and
+/// those of a connection that failed before it was accepted.
+pub(crate) const PENDING: &[i32] = &[
+    libc::EHOSTDOWN,
+    libc::EMSGSIZE,
+    libc::ENOPROTOOPT,
+    libc::EPROTO,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    libc::ENONET,
+];
+
 /// What an [`IoSource`](crate::IoSource) can hold: on Unix anything that lends a descriptor.
 pub trait AsSource: AsFd {
     /// Returns the number by which the system knows the source.

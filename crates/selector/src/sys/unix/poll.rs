@@ -596,7 +596,7 @@ mod tests {
         let hung_up = Ready::READABLE | Ready::HUP | Ready::READ_CLOSED;
         assert_eq!(watch.report(libc::POLLHUP), hung_up);
         assert_eq!(watch.pollfd().fd, -1);
-        assert!(watch.mark_drained(Ready::READABLE, Drained::Failure));
+        assert!(watch.mark_drained(Ready::READABLE, Drained::Blocked));
         assert_eq!(watch.pollfd().fd, 5);
     }
 
@@ -606,7 +606,7 @@ mod tests {
         watch.report(libc::POLLIN);
         assert_eq!(watch.pollfd().events & libc::POLLIN, 0);
         assert_eq!(watch.pollfd().events & libc::POLLOUT, libc::POLLOUT);
-        assert!(watch.mark_drained(Ready::READABLE, Drained::Failure));
+        assert!(watch.mark_drained(Ready::READABLE, Drained::Blocked));
         assert_eq!(watch.pollfd().events & libc::POLLIN, libc::POLLIN);
     }
 
@@ -639,14 +639,14 @@ mod tests {
         ready(&list, &mut copied);
         testkit::drain(&source);
         list.update(fd, key, |watch| {
-            watch.mark_drained(Ready::READABLE, Drained::Failure)
+            watch.mark_drained(Ready::READABLE, Drained::Blocked)
         });
         assert_eq!(harvest(&mut list, &copied), []);
 
         ready(&list, &mut copied);
         testkit::drain(&source);
         list.update(fd, key, |watch| {
-            watch.mark_drained(Ready::READABLE, Drained::Failure)
+            watch.mark_drained(Ready::READABLE, Drained::Blocked)
         });
         (&peer).write_all(b"y").unwrap();
         assert_eq!(harvest(&mut list, &copied), [Ready::READABLE]);

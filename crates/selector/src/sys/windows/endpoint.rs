@@ -466,7 +466,7 @@ mod tests {
                     &mut self.afd,
                     key(socket, 1),
                     direction,
-                    Drained::Failure,
+                    Drained::Blocked,
                 );
                 assert_eq!(renewed, Ok(()));
             }

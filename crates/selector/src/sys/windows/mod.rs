@@ -5,6 +5,7 @@ use std::os::windows::io::{AsRawSocket, AsSocket, RawSocket};
 use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
+use windows_sys::Win32::Networking::WinSock::{WSAEHOSTDOWN, WSAEMSGSIZE, WSAENETRESET};
 
 use crate::backend::Backend;
 use crate::key::{Index, Key};
@@ -30,6 +31,13 @@ pub(crate) const BACKENDS: &[Backend] = &[Backend::Afd];
 
 /// What the system calls a source.
 pub(crate) type RawSource = RawSocket;
+
+/// Here `connect` fails with `WouldBlock` when it has begun.
+pub(crate) const CONNECTING: &[i32] = &[];
+
+/// Errors without an `ErrorKind` after which what was received is gone: a datagram that was too long for
+/// the buffer, and those that ICMP caused.
+pub(crate) const PENDING: &[i32] = &[WSAEMSGSIZE, WSAENETRESET, WSAEHOSTDOWN];
 
 /// What an [`IoSource`](crate::IoSource) can hold: on Windows anything that lends a socket.
 pub trait AsSource: AsSocket {

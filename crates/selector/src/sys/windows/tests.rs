@@ -298,7 +298,7 @@ fn after_an_event_nothing_is_asked_for_until_the_next_wait() {
         assert!(
             fixture
                 .driver
-                .mark_drained(raw, key, Ready::READABLE, Drained::Failure)
+                .mark_drained(raw, key, Ready::READABLE, Drained::Blocked)
         );
         assert_eq!(fixture.driver.lent().len(), 0);
         assert!(fixture.wait(8).is_empty());
@@ -317,7 +317,7 @@ fn what_was_drained_during_a_wait_is_not_reported_by_it_and_stays_armed() {
     assert!(
         fixture
             .driver
-            .mark_drained(raw, key, Ready::READABLE, Drained::Failure)
+            .mark_drained(raw, key, Ready::READABLE, Drained::Blocked)
     );
     // This wait begins the poll of the device, and is still under way, so to say.
     assert!(fixture.wait(8).is_empty());
@@ -327,7 +327,7 @@ fn what_was_drained_during_a_wait_is_not_reported_by_it_and_stays_armed() {
     assert!(
         !fixture
             .driver
-            .mark_drained(raw, key, Ready::READABLE, Drained::Failure)
+            .mark_drained(raw, key, Ready::READABLE, Drained::Blocked)
     );
     assert!(fixture.driver.go_on_waiting().is_empty());
 

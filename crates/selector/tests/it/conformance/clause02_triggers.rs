@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use selector::{Backend, IoSource, Poll, PollOpt, Ready, Token};
 use testkit::{
-    Moment, collect, expect_data_around_urgent_data, expect_edges, expect_end, expect_events,
-    expect_nothing_now, expect_readiness, expect_silence, reset, spawn, tcp_pair, until,
-    until_read_closed, until_readable,
+    Moment, Sentinel, collect, expect_data_around_urgent_data, expect_edges, expect_end,
+    expect_events, expect_nothing_now, expect_readiness, expect_silence, reset, spawn, tcp_pair,
+    until, until_read_closed, until_readable,
 };
 
 use crate::{END_SHOWS_BEHIND_DATA, reports_hang_up, setup, tells_both_halves_closed};
@@ -24,6 +24,8 @@ testkit::on_each_backend! {
     no_edge_is_lost_between_two_threads,
     a_short_read_drains,
     neither_an_empty_nor_a_full_read_drains,
+    an_error_that_leaves_the_source_as_it_was_arms_no_edge,
+    a_write_to_a_broken_stream_at_each_event_ends_the_events,
     after_the_end_a_short_read_does_not_drain,
     ends_resets_and_urgent_data_cost_no_event,
     draining_any_clone_arms_every_registered_one,
@@ -198,6 +200,57 @@ fn neither_an_empty_nor_a_full_read_drains(backend: Backend) {
     assert_eq!(read(&source, 2).unwrap(), 2);
     assert_eq!(read(&source, 0).unwrap(), 0);
     expect_silence(&poll, &mut events);
+}
+
+fn an_error_that_leaves_the_source_as_it_was_arms_no_edge(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    peer.write_all(b"x").unwrap();
+    until_readable(source.get_ref());
+    poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+        .unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), BOTH)]);
+    for kind in [
+        ErrorKind::BrokenPipe,
+        ErrorKind::NotConnected,
+        ErrorKind::InvalidInput,
+        ErrorKind::Interrupted,
+        ErrorKind::OutOfMemory,
+        ErrorKind::Other,
+    ] {
+        for direction in [Ready::READABLE, Ready::WRITABLE, BOTH] {
+            let failed = source.try_io(direction, |_| Err::<(), _>(kind.into()));
+            assert_eq!(failed.unwrap_err().kind(), kind);
+            let failed = source.note_transfer(direction, Err(kind.into()), || 8);
+            assert_eq!(failed.unwrap_err().kind(), kind);
+        }
+    }
+    expect_silence(&poll, &mut events);
+}
+
+fn a_write_to_a_broken_stream_at_each_event_ends_the_events(backend: Backend) {
+    let by_hook: fn(&IoSource<TcpStream>) -> std::io::Result<usize> =
+        |source| source.try_io(Ready::WRITABLE, |mut stream| stream.write(b"x"));
+    let by_count = |source: &IoSource<TcpStream>| {
+        let mut stream = source.get_sole();
+        source.note_transfer(Ready::WRITABLE, stream.write(b"x"), || 1)
+    };
+    for write in [by_hook, by_count] {
+        let (poll, mut events) = setup(backend);
+        let (stream, _peer) = tcp_pair();
+        let source = IoSource::new(stream);
+        poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+            .unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
+        source.get_ref().shutdown(Shutdown::Write).unwrap();
+        // The shutdown may be an event.
+        Sentinel::new().events_before(&poll, &mut events);
+        for _ in 0..3 {
+            write(&source).unwrap_err();
+            expect_silence(&poll, &mut events);
+        }
+    }
 }
 
 fn after_the_end_a_short_read_does_not_drain(backend: Backend) {
@@ -640,6 +693,7 @@ mod room {
         a_oneshot_of_room_stays_silent_until_reregistered,
         each_direction_is_armed_by_its_own_would_block,
         the_edges_of_a_raw_descriptor_are_not_lost,
+        an_accept_short_of_descriptors_arms_no_edge,
     }
 
     const ROOM: [(Token, Ready); 1] = [(Token(1), Ready::WRITABLE)];
@@ -741,6 +795,28 @@ mod room {
             fill(&writer);
             testkit::drain(&reader);
         }
+    }
+
+    /// The connection stays in the queue, so that the program would be told of it without end.
+    fn an_accept_short_of_descriptors_arms_no_edge(backend: Backend) {
+        testkit::in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let address = listener.local_addr().unwrap();
+            let listener = IoSource::new(listener);
+            poll.register(&listener, Token(1), Ready::READABLE, PollOpt::EDGE)
+                .unwrap();
+            let _client = TcpStream::connect(address).unwrap();
+            expect_events(&poll, &mut events, &READ);
+            let mut sentinel = Sentinel::new();
+            let accept = || listener.try_io(Ready::READABLE, |listener| listener.accept());
+            testkit::limit_descriptors(0);
+            for _ in 0..3 {
+                assert_eq!(accept().unwrap_err().raw_os_error(), Some(libc::EMFILE));
+                sentinel.expect_silence(&poll, &mut events);
+            }
+        });
     }
 
     fn expect_room(poll: &Poll, events: &mut Events) {
