@@ -84,6 +84,8 @@ impl Next {
 /// What a poll found in a cell.
 pub(crate) struct Taken {
     pub(crate) event: Option<Found>,
+    /// A waker asks the poll to end: where there is no event, one without a token.
+    pub(crate) woken: bool,
     /// How many wakes brought the poll here.
     pub(crate) wakes: usize,
     /// Put the cell into the queue again.
@@ -178,10 +180,11 @@ impl Cell {
     }
 
     /// Makes the cell a waker's.
-    fn register_waker(&self, token: Token) {
-        let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+    fn register_waker(&self, token: Option<Token>) {
+        // Without a token it has nothing to report.
+        let interest = token.map_or(Ready::empty(), |_| Ready::READABLE);
         let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
-        self.set_terms(token, interest, opts);
+        self.set_terms(token.unwrap_or(Token(0)), interest, PollOpt::EDGE);
         self.arm(armed);
     }
 
@@ -263,15 +266,17 @@ impl Cell {
         };
         // Nothing is reported of a cell whose registration has ended: its mask is empty.
         let ready = Ready::from_bits_truncate(report(word));
-        let (wakes, event) = if word & bits::WAKER != 0 {
-            (self.see_requests(), Found::Wake(token))
+        let (wakes, event, woken) = if word & bits::WAKER != 0 {
+            let woken = !readiness(word).is_empty();
+            (self.see_requests(), Found::Wake(token), woken)
         } else {
             let key = Key::new(generation(word), index);
             let wakes = usize::from(word & bits::AGAIN == 0);
-            (wakes, Found::Readiness(key, ready))
+            (wakes, Found::Readiness(key, ready), false)
         };
         Taken {
             event: (!ready.is_empty()).then_some(event),
+            woken,
             wakes,
             again: after & bits::QUEUED != 0,
             abandoned: word & bits::ABANDONED != 0,
@@ -299,18 +304,25 @@ impl Cell {
         is_same.then(|| (token, Meta::reported_bits(meta)))
     }
 
-    /// The registration there is, if there is one.
+    /// The registration there is, if there is one that has a token.
     fn registered(&self) -> Option<(Token, Meta)> {
-        let before = generation(self.word.load(Ordering::Acquire));
+        let word = self.word.load(Ordering::Acquire);
+        let before = generation(word);
         let (token, meta) = self.terms()?;
         let same = generation(self.word.load(Ordering::Relaxed)) == before;
-        let is_whole = before % 2 == 1 && !Meta::reported_bits(meta).is_empty();
+        let is_listed = before % 2 == 1 && !is_silent(word);
+        let is_whole = is_listed && !Meta::reported_bits(meta).is_empty();
         (same && is_whole).then(|| (token, Meta::from_bits(meta)))
     }
 }
 
 fn generation(word: u64) -> u32 {
     (word / bits::GENERATION) as u32
+}
+
+/// Tells whether it is a waker without a token.
+fn is_silent(word: u64) -> bool {
+    word & (bits::WAKER | bits::MASK) == bits::WAKER
 }
 
 fn readiness(word: u64) -> Ready {
@@ -395,8 +407,8 @@ impl Cells {
         lease
     }
 
-    /// Gives out a cell for a waker, registered under `token`.
-    pub(crate) fn give_to_waker(&self, token: Token) -> Lease {
+    /// Gives out a cell for a waker, registered under `token` if it has one.
+    pub(crate) fn give_to_waker(&self, token: Option<Token>) -> Lease {
         let lease = self.give(Ready::empty());
         lease.cell().register_waker(token);
         lease
@@ -446,12 +458,12 @@ mod tests {
     #[test]
     fn a_waker_that_is_dropped_without_a_wake_gives_its_cell_to_the_next() {
         let cells = Cells::default();
-        let old = cells.give_to_waker(Token(1));
+        let old = cells.give_to_waker(Some(Token(1)));
         old.cell().wake();
         assert_eq!(old.cell().take(Index::of_cell(0)).wakes, 1);
         assert!(old.cell().abandon());
         cells.take_back(old.number());
-        let new = cells.give_to_waker(Token(2));
+        let new = cells.give_to_waker(Some(Token(2)));
         assert_eq!(new.number(), old.number());
         new.cell().wake();
         let taken = new.cell().take(Index::of_cell(0));
@@ -462,10 +474,10 @@ mod tests {
     #[test]
     fn a_waker_that_is_dropped_with_a_wake_keeps_its_cell_until_that_is_taken() {
         let cells = Cells::default();
-        let old = cells.give_to_waker(Token(1));
+        let old = cells.give_to_waker(Some(Token(1)));
         old.cell().wake();
         assert!(!old.cell().abandon());
-        let new = cells.give_to_waker(Token(2));
+        let new = cells.give_to_waker(Some(Token(2)));
         assert_ne!(new.number(), old.number());
         let taken = old.cell().take(Index::of_cell(0));
         assert_eq!(taken.event, Some(Found::Wake(Token(1))));
@@ -516,6 +528,25 @@ mod tests {
         cell.reregister(Token(1), Ready::READABLE, PollOpt::EDGE);
         assert_eq!(wakes(), 0, "a registration that finds it ready");
     }
+
+    #[test]
+    fn a_silent_waker_has_no_event_and_does_not_take_what_is_left_in_the_queue_for_its_wake() {
+        let cells = Cells::default();
+        let source = cells.give(Ready::READABLE);
+        let (interest, opts) = (Ready::READABLE, PollOpt::EDGE);
+        assert!(source.cell().register(Token(1), interest, opts).push);
+        source.cell().end();
+        cells.take_back(source.number());
+        let waker = cells.give_to_waker(None);
+        assert_eq!(waker.number(), source.number());
+        let taken = waker.cell().take(Index::of_cell(0));
+        assert!(taken.event.is_none() && !taken.woken);
+
+        waker.cell().wake();
+        let taken = waker.cell().take(Index::of_cell(0));
+        assert!(taken.event.is_none() && taken.woken && !taken.again);
+        assert_eq!(cells.list().count(), 0, "it has no token to list");
+    }
 }
 
 #[cfg(all(test, loom))]
@@ -547,7 +578,7 @@ mod model {
     fn a_wake_outlives_its_waker_and_is_not_mixed_up_with_the_next_wakers() {
         loom::model(|| {
             let cells = Arc::new(Cells::default());
-            let old = cells.give_to_waker(Token(1));
+            let old = cells.give_to_waker(Some(Token(1)));
             assert!(old.cell().wake());
             let other = thread::spawn({
                 let cells = Arc::clone(&cells);
@@ -556,7 +587,7 @@ mod model {
                     if old.cell().abandon() {
                         cells.take_back(old.number());
                     }
-                    let new = cells.give_to_waker(Token(2));
+                    let new = cells.give_to_waker(Some(Token(2)));
                     new.cell().wake();
                     new
                 }
@@ -575,7 +606,7 @@ mod model {
     fn a_wake_that_races_with_the_drop_of_another_handle_is_delivered() {
         loom::model(|| {
             let cells = Arc::new(Cells::default());
-            let lease = Arc::new(cells.give_to_waker(Token(1)));
+            let lease = Arc::new(cells.give_to_waker(Some(Token(1))));
             let handles = [Arc::clone(&lease), lease];
             let threads = handles.map(|handle| {
                 let cells = Arc::clone(&cells);
@@ -659,7 +690,7 @@ mod model {
     fn a_wake_is_counted_once() {
         loom::model(|| {
             let cells = Arc::new(Cells::default());
-            let lease = cells.give_to_waker(Token(1));
+            let lease = cells.give_to_waker(Some(Token(1)));
             lease.cell().wake();
             let waker = thread::spawn(move || {
                 for _ in 0..2 {

@@ -42,6 +42,8 @@ pub struct Events {
     filler: Option<Filler>,
     /// All that the last look brought was left out.
     pub(crate) emptied: bool,
+    /// A silent waker wants the poll to end.
+    pub(crate) woken: bool,
     pub(crate) scratch: Scratch,
 }
 
@@ -75,6 +77,7 @@ impl Events {
             capacity,
             filler: None,
             emptied: false,
+            woken: false,
             scratch: Scratch::default(),
         }
     }
@@ -128,7 +131,7 @@ impl Events {
     #[inline]
     pub(crate) fn begin(&mut self, shared: &Arc<Shared>) {
         self.clear();
-        self.emptied = false;
+        (self.emptied, self.woken) = (false, false);
         let filled_by = self.filler.as_ref().map(|filler| &filler.shared);
         if !filled_by.is_some_and(|filler| Arc::ptr_eq(filler, shared)) {
             self.serve(shared);

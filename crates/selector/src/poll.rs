@@ -341,7 +341,8 @@ impl Poll {
     /// but at the return at least one was there to be read.
     ///
     /// `None` waits for ever, zero looks and returns at once; any other timeout never ends early
-    /// without an event. A signal does not end the wait.
+    /// without an event. A signal does not end the wait, but a [silent](crate::Waker::silent) waker
+    /// does, without an event.
     ///
     /// # Errors
     /// Any error of the system's call but `Interrupted`; `events` is empty then.
@@ -758,6 +759,9 @@ impl Inner {
                 }
                 last = true;
             }
+            if events.woken {
+                return Ok(());
+            }
             result = self.round(events, timeout);
             if !events.is_empty() {
                 return Ok(());
@@ -846,7 +850,7 @@ impl Inner {
                         events.raw.push(RawEvent::new(key, ready));
                     }
                     Some(Found::Wake(token)) => events.push_wake(token),
-                    None => {}
+                    None => events.woken |= taken.woken,
                 }
                 Outcome {
                     event: taken.event.is_some(),

@@ -512,7 +512,7 @@ mod model {
         }
 
         fn waker(&self) -> Lease {
-            self.cells.give_to_waker(Token(0))
+            self.cells.give_to_waker(Some(Token(0)))
         }
 
         fn source(&self, opts: PollOpt) -> Lease {

@@ -401,7 +401,8 @@ impl fmt::Debug for SetReadiness {
     }
 }
 
-/// Wakes a [`Poll`] from any thread, with an event under its own token.
+/// Wakes a [`Poll`] from any thread, with an event under its own token or, if it is
+/// [`silent`](Waker::silent), without one.
 ///
 /// There can be any number for one `Poll`. Wakes that no poll has returned yet are one event, whose
 /// readiness is `READABLE`. A wake costs no system call while a poller is awake or a wake is
@@ -437,13 +438,53 @@ impl Waker {
     /// # Errors
     /// None at present; a `Result` because waking may need a resource of the system.
     pub fn new(poll: &Poll, token: Token) -> io::Result<Waker> {
+        Waker::with(poll, Some(token))
+    }
+
+    /// Makes a waker for `poll` that has no token: its wakes end a poll without an event.
+    ///
+    /// It is for a program that looks at a flag or a queue of its own after each poll, such as an
+    /// executor. A poll that waits returns early, with no event or with those that are there; if none
+    /// waits, the next one returns at once.
+    ///
+    /// # Errors
+    /// None at present, as with [`new`](Waker::new).
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{Events, Poll, Waker};
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    ///
+    /// let poll = Poll::new()?;
+    /// let mut events = Events::with_capacity(8);
+    /// let waker = Waker::silent(&poll)?;
+    /// let (sender, tasks) = mpsc::channel();
+    /// let worker = thread::spawn(move || {
+    ///     sender.send("run me").expect("the loop lives as long as this thread");
+    ///     waker.wake()
+    /// });
+    ///
+    /// poll.poll(&mut events, None)?;
+    /// assert!(events.is_empty());
+    /// assert_eq!(tasks.try_recv(), Ok("run me"));
+    /// worker.join().unwrap()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("notify", "unpark"))]
+    pub fn silent(poll: &Poll) -> io::Result<Waker> {
+        Waker::with(poll, None)
+    }
+
+    fn with(poll: &Poll, token: Option<Token>) -> io::Result<Waker> {
         let home = Home::new(&poll.inner, |cells| cells.give_to_waker(token));
         Ok(Waker {
             home: Arc::new(home),
         })
     }
 
-    /// Makes a poll that waits, or the next one, return an event under the waker's token.
+    /// Makes a poll that waits, or the next one, return: with an event under the waker's token, unless
+    /// the waker is [`silent`](Waker::silent).
     ///
     /// What the calling thread wrote before is visible to who sees the event. Nothing happens if
     /// the `Poll` is gone.

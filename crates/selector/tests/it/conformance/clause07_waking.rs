@@ -21,6 +21,9 @@ testkit::on_each_backend! {
     each_waker_has_its_own_token,
     clones_of_a_waker_are_one,
     a_wake_arrives_although_its_waker_is_dropped_at_once,
+    a_silent_wake_ends_a_sleep_without_an_event,
+    a_silent_wake_before_the_poll_ends_one_poll,
+    a_silent_wake_hides_no_event,
     a_wake_costs_nothing_while_nobody_sleeps,
     one_wake_is_sent_to_a_sleeper,
     what_was_written_before_a_wake_is_visible,
@@ -131,6 +134,67 @@ fn a_wake_arrives_although_its_waker_is_dropped_at_once(backend: Backend) {
     }
     expect_silence(&poll, &mut events);
     assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+}
+
+fn a_silent_wake_ends_a_sleep_without_an_event(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let poll = Arc::new(poll);
+    for timeout in [None, Some(Duration::MAX)] {
+        let waker = Waker::silent(&poll).unwrap();
+        let poller = spawn({
+            let poll = Arc::clone(&poll);
+            move || {
+                assert_eq!(poll.poll(&mut events, timeout).unwrap(), 0);
+                events
+            }
+        });
+        poller.wait_until_asleep();
+        // It is dropped right afterwards.
+        std::thread::spawn(move || waker.wake())
+            .join()
+            .unwrap()
+            .unwrap();
+        events = poller.join();
+        assert!(events.is_empty() && events.iter().next().is_none());
+    }
+    expect_silence(&poll, &mut events);
+}
+
+fn a_silent_wake_before_the_poll_ends_one_poll(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let waker = Waker::silent(&poll).unwrap();
+    assert!(!format!("{poll:?}").contains("Token"), "{poll:?}");
+    for _ in 0..3 {
+        waker.wake().unwrap();
+        waker.clone().wake().unwrap();
+        assert_eq!(poll.poll(&mut events, None).unwrap(), 0);
+        expect_silence(&poll, &mut events);
+    }
+    let stats = poll.stats();
+    assert_eq!((stats.wakes_sent, stats.wakes_elided), (0, 6));
+}
+
+/// Neither a waker's nor a source's, also where there is room for one event alone.
+fn a_silent_wake_hides_no_event(backend: Backend) {
+    for capacity in [1, 2, 8] {
+        let poll = Poll::with_backend(backend).unwrap();
+        let mut events = Events::with_capacity(capacity);
+        let silent = Waker::silent(&poll).unwrap();
+        let waker = Waker::new(&poll, Token(1)).unwrap();
+        let (stream, _peer) = tcp_pair();
+        let stream = IoSource::new(stream);
+        poll.register(&stream, Token(2), Ready::WRITABLE, PollOpt::EDGE)
+            .unwrap();
+        silent.wake().unwrap();
+        waker.wake().unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            poll.poll(&mut events, None).unwrap();
+            seen.extend(events.iter().map(|event| event.token().0));
+        }
+        seen.sort();
+        assert_eq!(seen, [1, 2]);
+    }
 }
 
 fn a_wake_costs_nothing_while_nobody_sleeps(backend: Backend) {
