@@ -1,10 +1,10 @@
 //! The clients: each sends messages of its own pattern and checks that they come back.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use hdrhistogram::Histogram;
 use readywire::net::TcpStream;
 use readywire::{Backend, Events, Poll, PollOpt, Ready, Stats, Token};
@@ -12,7 +12,8 @@ use readywire::{Backend, Events, Poll, PollOpt, Ready, Stats, Token};
 use crate::pattern::Pattern;
 use crate::report::Progress;
 use crate::stop::Stop;
-use crate::system::{attempt, explain};
+use crate::system::{attempt, explain, is_out_of_descriptors};
+use crate::targets::Targets;
 
 const STOP: Token = Token(usize::MAX);
 
@@ -29,7 +30,7 @@ const EDGE: PollOpt = PollOpt::EDGE;
 
 /// What is to be done.
 pub(crate) struct Plan {
-    pub(crate) address: SocketAddr,
+    pub(crate) targets: Targets,
     pub(crate) connections: usize,
     pub(crate) bytes: u64,
     pub(crate) message: u64,
@@ -52,7 +53,7 @@ pub(crate) struct Outcome {
 pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> Result<Outcome> {
     stop.watch(&poll, STOP)?;
     let mut events = Events::with_capacity(1024);
-    let mut tally = Tally::new(plan.message, progress)?;
+    let mut tally = Tally::new(&poll, plan, progress)?;
     let mut clients: Vec<Option<Client>> = Vec::new();
     let mut connecting = 0;
     let mut done = 0;
@@ -60,8 +61,8 @@ pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> 
     while done < plan.connections {
         while connecting < CONNECTING && clients.len() < plan.connections {
             let index = clients.len();
-            let client = Client::connect(index, plan, &poll)
-                .with_context(|| format!("connection {index} to {}", plan.address))?;
+            let client = Client::connect(index, &tally)
+                .with_context(|| format!("connection {index} to {}", plan.targets))?;
             clients.push(Some(client));
             connecting += 1;
         }
@@ -85,7 +86,7 @@ pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> 
             let was_connecting = client.is_connecting();
             let step = client
                 .drive(&mut tally)
-                .with_context(|| format!("connection {index} to {}", plan.address))?;
+                .with_context(|| format!("connection {index} to {}", plan.targets))?;
             if was_connecting && !client.is_connecting() {
                 connecting -= 1;
             }
@@ -114,17 +115,19 @@ pub(crate) fn run(poll: Poll, plan: &Plan, stop: &Stop, progress: &Progress) -> 
 
 /// What the clients share.
 struct Tally<'a> {
-    message: u64,
+    poll: &'a Poll,
+    plan: &'a Plan,
     outgoing: Box<[u8]>,
     incoming: Box<[u8]>,
     round_trips: Histogram<u64>,
     progress: &'a Progress,
 }
 
-impl Tally<'_> {
-    fn new(message: u64, progress: &Progress) -> Result<Tally<'_>> {
+impl<'a> Tally<'a> {
+    fn new(poll: &'a Poll, plan: &'a Plan, progress: &'a Progress) -> Result<Tally<'a>> {
         Ok(Tally {
-            message,
+            poll,
+            plan,
             outgoing: vec![0; CHUNK].into(),
             incoming: vec![0; CHUNK].into(),
             round_trips: Histogram::new(3)?,
@@ -135,6 +138,9 @@ impl Tally<'_> {
 
 /// One connection: connecting, then exchanging, then closing.
 struct Client {
+    index: usize,
+    /// The errors of the addresses that were tried before.
+    tried: Vec<io::Error>,
     stream: TcpStream,
     phase: Phase,
     pattern: Pattern,
@@ -161,12 +167,15 @@ enum Step {
 }
 
 impl Client {
-    fn connect(index: usize, plan: &Plan, poll: &Poll) -> Result<Client> {
-        let stream = TcpStream::connect(&plan.address).map_err(explain)?;
-        poll.register(&stream, Token(index), BOTH, EDGE)?;
+    fn connect(index: usize, tally: &Tally<'_>) -> Result<Client> {
+        let mut tried = Vec::new();
+        let stream = begin(index, &mut tried, tally)?;
+        let plan = tally.plan;
         let connections = plan.connections as u64;
         let one_more = u64::from((index as u64) < plan.bytes % connections);
         Ok(Client {
+            index,
+            tried,
             stream,
             phase: Phase::Connecting,
             pattern: Pattern::of_connection(index),
@@ -189,7 +198,7 @@ impl Client {
     fn drive(&mut self, tally: &mut Tally<'_>) -> Result<Step> {
         for _ in 0..ROUNDS {
             let step = match self.phase {
-                Phase::Connecting => self.finish_connect(tally.message)?,
+                Phase::Connecting => self.finish_connect(tally)?,
                 Phase::Exchanging => self.exchange(tally)?,
                 Phase::Closing => self.close(tally)?,
             };
@@ -200,13 +209,18 @@ impl Client {
         Ok(Step::Made)
     }
 
-    fn finish_connect(&mut self, message: u64) -> Result<Step> {
-        let connected = attempt(|| self.stream.finish_connect()).context("cannot connect")?;
-        if connected.is_none() {
-            return Ok(Step::Blocked);
+    fn finish_connect(&mut self, tally: &Tally<'_>) -> Result<Step> {
+        match attempt(|| self.stream.finish_connect()) {
+            Ok(None) => return Ok(Step::Blocked),
+            Ok(Some(())) => {}
+            Err(error) => {
+                self.tried.push(error);
+                self.stream = begin(self.index, &mut self.tried, tally)?;
+                return Ok(Step::Blocked);
+            }
         }
         self.stream.set_nodelay(true)?;
-        self.next_message(message)?;
+        self.next_message(tally.plan.message)?;
         Ok(Step::Made)
     }
 
@@ -218,7 +232,7 @@ impl Client {
         if self.received == self.message_end {
             let took = self.message_start.elapsed().as_nanos();
             tally.round_trips += u64::try_from(took)?;
-            self.next_message(tally.message)?;
+            self.next_message(tally.plan.message)?;
             return Ok(Step::Made);
         }
         Ok(if wrote || read {
@@ -291,4 +305,18 @@ impl Client {
             Some(n) => bail!("{n} bytes came back that were never sent"),
         }
     }
+}
+
+/// Begins to connect to the next address that was not tried yet.
+fn begin(index: usize, tried: &mut Vec<io::Error>, tally: &Tally<'_>) -> Result<TcpStream> {
+    let targets = &tally.plan.targets;
+    let Some(stream) = targets.connect(tried) else {
+        let shortage = tried.iter().position(is_out_of_descriptors);
+        return Err(match shortage {
+            Some(at) => explain(tried.swap_remove(at)),
+            None => anyhow!(targets.failures(tried)),
+        });
+    };
+    tally.poll.register(&stream, Token(index), BOTH, EDGE)?;
+    Ok(stream)
 }

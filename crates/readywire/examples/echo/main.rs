@@ -5,8 +5,9 @@
 //! * `server.rs`: one small state machine a connection, back-pressure, fairness;
 //! * `client.rs`: connecting many at a time, `finish_connect`, writing and reading at once, the end of a
 //!   stream in order;
-//! * `../support`, which the examples share: accepting, and what can go wrong with it; ending a loop from
-//!   another thread with a `Waker`; and what is peculiar to operating systems.
+//! * `../support`, which the examples share: accepting, and what can go wrong with it; the addresses to
+//!   connect to; ending a loop from another thread with a `Waker`; and what is peculiar to operating
+//!   systems.
 //!
 //! All of it is edge-triggered: a socket is registered once, for both directions, and each event is a
 //! reason to try whatever the connection has to do next, until that would block.
@@ -21,9 +22,10 @@ mod server;
 mod stop;
 #[path = "../support/system.rs"]
 mod system;
+#[path = "../support/targets.rs"]
+mod targets;
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -37,6 +39,7 @@ use crate::client::{Outcome, Plan};
 use crate::report::Progress;
 use crate::server::Server;
 use crate::stop::Stop;
+use crate::targets::Targets;
 
 /// An echo server and its clients on readywire; every byte that comes back is checked.
 ///
@@ -46,12 +49,13 @@ use crate::stop::Stop;
 #[command(name = "echo")]
 struct Args {
     /// Serve only, at this address, until Ctrl-C; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "connect")]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "connect")]
     listen: Option<SocketAddr>,
 
-    /// Run the clients only, against the echo server at this address
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    connect: Option<SocketAddr>,
+    /// Run the clients only, against the echo server at HOST:PORT; may be given several times. All
+    /// addresses of all hosts are tried in turn
+    #[arg(long, value_name = "HOST:PORT")]
+    connect: Vec<String>,
 
     /// The system's interface to poll with: epoll, kqueue, poll or afd [default: the best there is]
     #[arg(long)]
@@ -90,13 +94,14 @@ fn run(args: &Args) -> Result<()> {
     let at_interrupt = Arc::clone(&stop);
     ctrlc::set_handler(move || at_interrupt.ask()).context("cannot listen for Ctrl-C")?;
 
-    match (args.listen, args.connect) {
-        (Some(address), _) => serve(args, address, &stop),
-        (None, Some(address)) => {
-            println!("{}", exchange(args, address, &stop)?);
+    match args.listen {
+        Some(address) => serve(args, address, &stop),
+        None if args.connect.is_empty() => both(args, &stop),
+        None => {
+            let targets = Targets::find(&args.connect)?;
+            println!("{}", exchange(args, targets, &stop)?);
             Ok(())
         }
-        (None, None) => both(args, &stop),
     }
 }
 
@@ -108,9 +113,9 @@ fn serve(args: &Args, address: SocketAddr, stop: &Stop) -> Result<()> {
     Ok(())
 }
 
-fn exchange(args: &Args, address: SocketAddr, stop: &Stop) -> Result<Outcome> {
+fn exchange(args: &Args, targets: Targets, stop: &Stop) -> Result<Outcome> {
     let plan = Plan {
-        address,
+        targets,
         connections: args.connections as usize,
         bytes: args.bytes,
         message: args.message,
@@ -127,7 +132,7 @@ fn both(args: &Args, stop: &Stop) -> Result<()> {
     let until = Arc::clone(&server_stop);
     let serving = thread::spawn(move || server.run(&until, &Progress::none()));
 
-    let exchanged = exchange(args, address, stop);
+    let exchanged = exchange(args, Targets(vec![address]), stop);
     server_stop.ask();
     let served = serving
         .join()
@@ -144,14 +149,6 @@ fn new_poll(args: &Args) -> Result<Poll> {
         None => Poll::new(),
     }
     .map_err(system::explain)
-}
-
-/// Reads `HOST:PORT`; of several addresses the first is taken.
-fn address(text: &str) -> io::Result<SocketAddr> {
-    let mut addresses = text.to_socket_addrs()?;
-    addresses
-        .next()
-        .ok_or_else(|| io::Error::other("the name has no address"))
 }
 
 /// Reads a size with or without a unit.

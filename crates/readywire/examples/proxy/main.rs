@@ -19,19 +19,22 @@ mod proxy;
 mod stop;
 #[path = "../support/system.rs"]
 mod system;
+#[path = "../support/targets.rs"]
+mod targets;
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use readywire::{Backend, Poll};
 
-use crate::proxy::{Proxy, Targets};
+use crate::proxy::Proxy;
 use crate::stop::Stop;
+use crate::targets::Targets;
 
 /// Passes every TCP connection on to another address, until Ctrl-C.
 #[derive(Parser)]
@@ -68,19 +71,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let mut targets = Vec::new();
-    for host in &arguments.connect {
-        let addresses: Vec<SocketAddr> = host
-            .to_socket_addrs()
-            .with_context(|| format!("cannot find {host}"))?
-            .collect();
-        anyhow::ensure!(!addresses.is_empty(), "{host} has no address");
-        targets.extend(addresses);
-    }
-    let targets = Targets {
-        addresses: targets,
-        timeout: Duration::from_secs(arguments.connect_timeout.into()),
-    };
+    let targets = Targets::find(&arguments.connect)?;
+    let timeout = Duration::from_secs(arguments.connect_timeout.into());
     let poll = match arguments.backend {
         Some(backend) => Poll::with_backend(backend)?,
         None => Poll::new()?,
@@ -91,7 +83,13 @@ fn run(arguments: &Arguments) -> Result<()> {
 
     let buffer = usize::try_from(arguments.buffer)?;
     let passing = format!("passing on to {}", arguments.connect.join(", "));
-    let proxy = Proxy::new(poll, arguments.listen, targets, buffer, arguments.verbose)?;
+    let proxy = Proxy::new(
+        poll,
+        arguments.listen,
+        (targets, timeout),
+        buffer,
+        arguments.verbose,
+    )?;
     println!("listening on {}, {passing}", proxy.local_addr()?);
     io::stdout().flush()?;
     let totals = proxy.run(&stop)?;

@@ -18,6 +18,7 @@ use crate::flow::Buffers;
 use crate::pair::{Failure, Pair, Side, Turn, abort};
 use crate::stop::Stop;
 use crate::system::is_out_of_descriptors;
+use crate::targets::Targets;
 
 // Pairs have tokens made of their slot; these stand at the other end.
 const LISTENER: Token = Token(usize::MAX);
@@ -26,17 +27,12 @@ const STOP: Token = Token(usize::MAX - 1);
 /// How many clients are accepted before those that are there have their turn.
 const ACCEPTS: usize = 64;
 
-/// Where to connect to: the first address that answers.
-pub(crate) struct Targets {
-    pub(crate) addresses: Vec<SocketAddr>,
-    /// How long each of them has.
-    pub(crate) timeout: Duration,
-}
-
 pub(crate) struct Proxy {
     poll: Poll,
     acceptor: Acceptor,
     targets: Targets,
+    /// How long each of them has to answer.
+    timeout: Duration,
     /// Those of the connection attempts that are under way.
     deadlines: Deadlines,
     pairs: Slab<Pair>,
@@ -62,7 +58,7 @@ impl Proxy {
     pub(crate) fn new(
         poll: Poll,
         listen: SocketAddr,
-        targets: Targets,
+        (targets, timeout): (Targets, Duration),
         buffer: usize,
         verbose: bool,
     ) -> Result<Proxy> {
@@ -71,6 +67,7 @@ impl Proxy {
             poll,
             acceptor,
             targets,
+            timeout,
             deadlines: Deadlines::default(),
             pairs: Slab::new(),
             waiting: None,
@@ -129,7 +126,7 @@ impl Proxy {
 
     fn take_in(&mut self, client: TcpStream) {
         let mut tried = Vec::new();
-        let Some(server) = self.connect(&mut tried) else {
+        let Some(server) = self.targets.connect(&mut tried) else {
             if tried.iter().any(is_out_of_descriptors) && !self.pairs.is_empty() {
                 self.waiting = Some(client);
                 self.acceptor.pause(&self.poll);
@@ -147,22 +144,11 @@ impl Proxy {
         }
     }
 
-    /// Begins to connect to the first address that is not among the `tried`, one error for each.
-    fn connect(&self, tried: &mut Vec<io::Error>) -> Option<TcpStream> {
-        while let Some(address) = self.targets.addresses.get(tried.len()) {
-            match TcpStream::connect(address) {
-                Ok(server) => return Some(server),
-                Err(error) => tried.push(error),
-            }
-        }
-        None
-    }
-
     /// Goes on with the next address, as the current one failed with `error`.
     fn try_next(&mut self, slot: usize, error: io::Error) {
         let mut tried = mem::take(&mut self.pairs[slot].tried);
         tried.push(error);
-        let Some(server) = self.connect(&mut tried) else {
+        let Some(server) = self.targets.connect(&mut tried) else {
             self.refuse(&tried);
             return self.abort(slot);
         };
@@ -176,7 +162,7 @@ impl Proxy {
 
     /// Limits how long the current address has to answer.
     fn limit(&mut self, slot: usize) {
-        let (pair, until) = (&mut self.pairs[slot], Instant::now() + self.targets.timeout);
+        let (pair, until) = (&mut self.pairs[slot], Instant::now() + self.timeout);
         pair.deadline = Some(self.deadlines.set(slot, pair.deadline, until));
     }
 
@@ -237,9 +223,7 @@ impl Proxy {
     fn refuse(&mut self, errors: &[io::Error]) {
         self.totals.refused += 1;
         if self.verbose {
-            let tried = self.targets.addresses.iter().zip(errors);
-            let tried: Vec<_> = tried.map(|(at, error)| format!("{at}: {error}")).collect();
-            eprintln!("cannot connect to {}", tried.join("; "));
+            eprintln!("{}", self.targets.failures(errors));
         }
     }
 }

@@ -169,6 +169,20 @@ fn nobody_there_is_an_error() {
 }
 
 #[test]
+fn every_address_is_tried_in_turn() {
+    let server = server(Backend::available()[0]);
+    let nobody = testkit::refused_address();
+    let address = server.address.to_string();
+    let mut command = one_client(nobody);
+    let summary = succeeds(command.args(["--connect", &nobody.to_string(), "--connect", &address]));
+    assert!(summary.contains("1, all closed in order"));
+
+    let error = fails(one_client(nobody).args(["--connect", &nobody.to_string()]));
+    assert_eq!(error.matches("(os error").count(), 2, "{error}");
+    assert!(fails(echo().args(["--connect", "nowhere"])).contains("cannot find nowhere"));
+}
+
+#[test]
 fn arguments_are_explained_and_checked() {
     let help = succeeds(echo().arg("--help"));
     for option in [
@@ -187,7 +201,6 @@ fn arguments_are_explained_and_checked() {
         ["--message", "0"],
         ["--connections", "0"],
         ["--backend", "none"],
-        ["--connect", "nowhere"],
     ] {
         assert_eq!(run(echo().args(wrong)).status.code(), Some(2), "{wrong:?}");
     }

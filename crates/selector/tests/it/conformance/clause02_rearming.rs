@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use selector::{
-    Backend, Evented, Events, IoSource, Poll, PollOpt, Ready, Registration, RegistrationError,
-    Token,
+    Backend, Evented, IoSource, Poll, PollOpt, Ready, Registration, RegistrationError, Token,
 };
 use testkit::{expect_events, expect_silence, spawn, tcp_pair, until_readable};
 
@@ -273,7 +272,7 @@ mod descriptors {
         writer.write_all(b"x").unwrap();
         poll.register(&raw, READ[0].0, Ready::READABLE, PollOpt::ONESHOT)
             .unwrap();
-        let rearm = |poll: &Poll, events: &mut Events, source: &dyn Evented| {
+        let rearm = |poll: &Poll, events: &mut selector::Events, source: &dyn Evented| {
             expect_events(poll, events, &READ);
             expect_silence(poll, events);
             poll.rearm(source).unwrap();
