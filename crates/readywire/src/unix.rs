@@ -1,7 +1,9 @@
 //! What only a Unix has: its sockets, pipes, and descriptors as sources.
 
 pub use selector::{EventedFd, EventedPoll};
+#[cfg(feature = "pipe")]
 pub use unix_pipe::{PipeReader, PipeWriter, pipe};
+#[cfg(feature = "uds")]
 pub use unix_socket::{Credentials, MAX_FDS, Received, UnixDatagram, UnixListener, UnixStream};
 
 /// The same as [`Ready`](crate::Ready), under the name that mio 0.6 had for errors, hang-ups and

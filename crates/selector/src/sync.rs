@@ -1,8 +1,10 @@
 //! The atomics that the wake-up protocol is made of, so that a model checker can stand in for them.
 
-// Some processors of 32 bits have no atomics of 64; there these take a lock of their own.
-#[cfg(not(loom))]
+// Some 32-bit processors have no 64-bit atomics: there each of these takes a lock.
+#[cfg(all(not(loom), not(target_pointer_width = "64")))]
 pub(crate) use portable_atomic::AtomicU64;
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+pub(crate) use std::sync::atomic::AtomicU64;
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,

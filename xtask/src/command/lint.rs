@@ -39,6 +39,16 @@ impl Lint {
             )
             .run()?)
         });
+        summary.step("features", || {
+            for features in ["", "pipe", "udp", "uds"] {
+                cmd!(
+                    sh,
+                    "cargo clippy --package readywire --lib --no-default-features --features {features} -- --deny warnings"
+                )
+                .run()?;
+            }
+            Ok(())
+        });
         summary.step("documentation", || {
             let cargo = cmd!(
                 sh,
