@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use token_ready::{PollOpt, Ready, Token};
+use token_ready::{Kinds, PollOpt, Ready, Token};
 
 use crate::blocks::{Blocks, Numbers, array};
 use crate::key::{Index, Key, Meta, reported};
@@ -265,7 +265,7 @@ impl Cell {
             }
         };
         // Nothing is reported of a cell whose registration has ended: its mask is empty.
-        let ready = Ready::from_bits_truncate(report(word));
+        let ready = Ready::from_bits_truncate(report(word).into());
         let (wakes, event, woken) = if word & bits::WAKER != 0 {
             let woken = !readiness(word).is_empty();
             (self.see_requests(), Found::Wake(token), woken)
@@ -297,11 +297,11 @@ impl Cell {
     /// Returns the token and the readiness that may be reported, if the registration is still that of
     /// the generation `expected`.
     #[inline]
-    fn resolve(&self, expected: u32) -> Option<(Token, Ready)> {
+    fn resolve(&self, expected: u32) -> Option<(Token, Kinds)> {
         let (token, meta) = self.terms()?;
         // A later registration's terms are set after this generation has ended, which is seen here.
         let is_same = generation(self.word.load(Ordering::Relaxed)) == expected;
-        is_same.then(|| (token, Meta::reported_bits(meta)))
+        is_same.then(|| (token, Meta::mask(meta)))
     }
 
     /// The registration there is, if there is one that has a token.
@@ -311,7 +311,7 @@ impl Cell {
         let (token, meta) = self.terms()?;
         let same = generation(self.word.load(Ordering::Relaxed)) == before;
         let is_listed = before % 2 == 1 && !is_silent(word);
-        let is_whole = is_listed && !Meta::reported_bits(meta).is_empty();
+        let is_whole = is_listed && !Meta::mask(meta).is_empty();
         (same && is_whole).then(|| (token, Meta::from_bits(meta)))
     }
 }
@@ -326,7 +326,7 @@ fn is_silent(word: u64) -> bool {
 }
 
 fn readiness(word: u64) -> Ready {
-    Ready::from_bits_truncate(word as u8)
+    Ready::from_bits_truncate((word & bits::READINESS) as u16)
 }
 
 /// A word without a registration.
@@ -429,7 +429,7 @@ impl Cells {
 
     /// Finds what a generation of a cell stands for.
     #[inline]
-    pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<(Token, Ready)> {
+    pub(crate) fn resolve(&self, number: u32, generation: u32) -> Option<(Token, Kinds)> {
         self.get(number)?.resolve(generation)
     }
 
@@ -649,7 +649,10 @@ mod model {
             let reader = thread::spawn(move || {
                 if let Some((token, found)) = cells.resolve(0, key.generation()) {
                     let is_during = found.is_empty();
-                    assert!(is_during || found == reported(terms[token.0]), "{token:?}");
+                    assert!(
+                        is_during || found.readiness() == reported(terms[token.0]),
+                        "{token:?}"
+                    );
                 }
             });
             for turn in [1, 2] {

@@ -123,7 +123,8 @@ impl Events {
     pub(crate) fn push_wake(&mut self, token: Token) {
         // There are at most as many as cells.
         let key = Key::new(self.wakes.len() as u32, Index::WAKE_IN_BATCH);
-        self.raw.push(RawEvent::new(key, Ready::READABLE));
+        self.raw
+            .push(RawEvent::new(key, Ready::READABLE, Ready::empty()));
         self.wakes.push(token);
     }
 
@@ -211,9 +212,9 @@ impl Shared {
     /// Returns an event, unless its registration has ended or has another interest by now.
     #[inline(always)]
     fn event(&self, raw: &RawEvent) -> Option<Event> {
-        let (token, reported) = self.table.resolve(raw.key())?;
-        let readiness = raw.readiness() & reported;
-        (!readiness.is_empty()).then(|| Event::new(readiness, token))
+        let (token, mask) = self.table.resolve(raw.key())?;
+        let kinds = raw.kinds().masked(mask);
+        (!kinds.is_empty()).then(|| Event::of(kinds, token))
     }
 }
 
@@ -335,7 +336,9 @@ mod tests {
         let key = entry.publish(Token(1), meta(Ready::READABLE));
         let mut events = Events::with_capacity(8);
         events.begin(&shared);
-        events.raw.push(RawEvent::new(key, Ready::READABLE));
+        events
+            .raw
+            .push(RawEvent::new(key, Ready::READABLE, Ready::empty()));
         events.settle(&shared, false);
         assert_eq!(events.iter().count(), 1);
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use token_ready::{PollOpt, Ready};
+use token_ready::{Kinds, PollOpt, Ready};
 
 /// A registration, as the system and the batch of events name it.
 ///
@@ -129,16 +129,17 @@ impl Meta {
     #[inline]
     pub(crate) fn from_bits(bits: u32) -> Meta {
         Meta {
-            interest: Ready::from_bits_truncate((bits >> 8) as u8),
+            interest: Ready::from_bits_truncate((bits >> 8) as u16),
             opts: PollOpt::from_bits_truncate((bits >> 15) as u8),
             owned: bits & Meta::OWNED != 0,
         }
     }
 
-    /// What may be reported, of the bits as they are.
+    /// What may be reported, of the bits as they are: a mask for the readiness, and beside it one for
+    /// what is implied, which are directions, so that the interest is that mask.
     #[inline]
-    pub(crate) fn reported_bits(bits: u32) -> Ready {
-        Ready::from_bits_retain(bits as u8)
+    pub(crate) fn mask(bits: u32) -> Kinds {
+        Kinds::from_bits(bits as u16)
     }
 }
 
@@ -207,7 +208,7 @@ mod tests {
                     let bits = meta.to_bits();
                     assert!(bits < 1 << 20, "{meta:?}");
                     assert_eq!(Meta::from_bits(bits), meta);
-                    assert_eq!(Meta::reported_bits(bits), reported(interest));
+                    assert_eq!(Meta::mask(bits).readiness(), reported(interest));
                 }
             }
         }

@@ -847,7 +847,7 @@ impl Inner {
                 }
                 match taken.event {
                     Some(Found::Readiness(key, ready)) => {
-                        events.raw.push(RawEvent::new(key, ready));
+                        events.raw.push(RawEvent::new(key, ready, Ready::empty()));
                     }
                     Some(Found::Wake(token)) => events.push_wake(token),
                     None => events.woken |= taken.woken,

@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use token_ready::{Ready, Token};
+use token_ready::{Kinds, Token};
 
 use crate::blocks::{Blocks, Numbers, array};
 use crate::cells::Cells;
@@ -37,10 +37,10 @@ impl Slot {
 
     /// Finds what a key of this slot stands for.
     #[inline]
-    fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
+    fn resolve(&self, key: Key) -> Option<(Token, Kinds)> {
         let (token, word) = self.get()?;
         let is_same = word ^ key.to_bits() <= u64::from(u32::MAX);
-        is_same.then(|| (token, Meta::reported_bits(word as u32)))
+        is_same.then(|| (token, Meta::mask(word as u32)))
     }
 
     /// Ends the registration there is, if there is one. The caller makes sure that nobody else changes
@@ -59,7 +59,7 @@ impl Slot {
     fn current(&self) -> Option<(u32, Token, Meta)> {
         let (token, word) = self.get()?;
         let (generation, meta) = (generation(word), word as u32);
-        let is_whole = generation % 2 == 1 && !Meta::reported_bits(meta).is_empty();
+        let is_whole = generation % 2 == 1 && !Meta::mask(meta).is_empty();
         is_whole.then(|| (generation, token, Meta::from_bits(meta)))
     }
 }
@@ -102,7 +102,7 @@ impl Table {
     /// the registration is not the one the key was made for, or is being changed. What a registration
     /// is ready for is reported again after a change, so that no event is lost by that.
     #[inline]
-    pub(crate) fn resolve(&self, key: Key) -> Option<(Token, Ready)> {
+    pub(crate) fn resolve(&self, key: Key) -> Option<(Token, Kinds)> {
         // Only the numbers of descriptors are that small.
         match self.descriptors.near(key.index().0 / BLOCK) {
             Some(block) => block.get()?[(key.index().0 % BLOCK) as usize].resolve(key),
@@ -115,7 +115,7 @@ impl Table {
 
     /// Does as [`resolve`](Table::resolve) for what is neither a near descriptor nor a cell.
     #[inline(never)]
-    fn resolve_far(&self, key: Key) -> Option<(Token, Ready)> {
+    fn resolve_far(&self, key: Key) -> Option<(Token, Kinds)> {
         self.slot(key.index())?.resolve(key)
     }
 
@@ -294,7 +294,7 @@ impl Entry<'_> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use token_ready::PollOpt;
+    use token_ready::{PollOpt, Ready};
 
     use super::*;
     use crate::key::reported;
@@ -304,6 +304,11 @@ mod tests {
         opts: PollOpt::EDGE,
         owned: true,
     };
+
+    fn resolve(table: &Table, key: Key) -> Option<(Token, Ready)> {
+        let (token, mask) = table.resolve(key)?;
+        Some((token, mask.readiness()))
+    }
 
     #[test]
     fn every_index_has_a_slot_of_its_own() {
@@ -317,7 +322,7 @@ mod tests {
             .map(|(token, &index)| (table.lock(index).publish(token, META), token))
             .collect();
         for (key, token) in &keys {
-            let found = table.resolve(*key);
+            let found = resolve(&table, *key);
             assert_eq!(found, Some((*token, reported(META.interest))), "{key:?}");
         }
         let listed = table.list().map(|line| line.source);
@@ -382,7 +387,7 @@ mod tests {
         for (at, interest) in (0..10_000).zip(INTERESTS.into_iter().cycle()) {
             let meta = Meta { interest, ..META };
             table.lock(index).change(key, Token(at), meta);
-            let found = table.resolve(key);
+            let found = resolve(&table, key);
             assert_eq!(found, Some((Token(at), reported(interest))));
             let current = table.lock(index).current();
             assert_eq!(current, Some((key, Token(at), meta)));
@@ -399,7 +404,7 @@ mod model {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicU64;
     use loom::thread;
-    use token_ready::PollOpt;
+    use token_ready::{PollOpt, Ready};
 
     use super::*;
     use crate::key::reported;
@@ -431,8 +436,10 @@ mod model {
 
     /// Checks that what was found is nothing, with nothing to report or one of `expected`.
     #[track_caller]
-    fn is_one_of(found: Option<Found>, expected: &[Found]) {
-        let found = found.filter(|(_, reported)| !reported.is_empty());
+    fn is_one_of(found: Option<(Token, Kinds)>, expected: &[Found]) {
+        let found = found
+            .filter(|(_, mask)| !mask.is_empty())
+            .map(|(token, mask)| (token, mask.readiness()));
         let mut expected = expected
             .iter()
             .map(|&(token, interest)| Some((token, reported(interest))));
@@ -501,6 +508,7 @@ mod model {
             if event != 0 {
                 let (token, interest) = SECOND;
                 let found = table.resolve(Key::from_bits(event));
+                let found = found.map(|(token, mask)| (token, mask.readiness()));
                 assert_eq!(found, Some((token, reported(interest))));
             }
             other.join().unwrap();

@@ -71,7 +71,7 @@ mod tests {
         for _ in 0..4096 {
             assert!(seen.insert(bits), "{bits:#x} came before");
             let [during, afterwards] = next(bits, META);
-            assert!(Meta::reported_bits(during).is_empty(), "{during:#x}");
+            assert!(Meta::mask(during).is_empty(), "{during:#x}");
             assert_eq!(Meta::from_bits(afterwards), META);
             bits = afterwards;
         }

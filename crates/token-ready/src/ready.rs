@@ -9,6 +9,9 @@ bitflags::bitflags! {
     /// along and [`WRITABLE`](Ready::WRITABLE) brings [`WRITE_CLOSED`](Ready::WRITE_CLOSED);
     /// [`ERROR`](Ready::ERROR) and [`HUP`](Ready::HUP) are always reported, asked for or not.
     ///
+    /// A later release may add flags. Ask for the ones that matter, and do not compare
+    /// [`bits`](Ready::bits) or [`all`](Ready::all) with numbers.
+    ///
     /// The flags exist as constants and, as in mio 0.6, as functions:
     ///
     /// ```
@@ -23,7 +26,7 @@ bitflags::bitflags! {
     /// assert_eq!(Ready::from_usize(interest.as_usize()), interest);
     /// ```
     #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Ready: u8 {
+    pub struct Ready: u16 {
         /// A read would not block.
         const READABLE = 1 << 0;
         /// A write would not block.
@@ -124,7 +127,7 @@ impl Ready {
     /// Makes a set out of what [`as_usize`](Ready::as_usize) returned; bits that stand for no
     /// flag are dropped.
     pub const fn from_usize(value: usize) -> Ready {
-        Ready::from_bits_truncate((value & Ready::all().bits() as usize) as u8)
+        Ready::from_bits_truncate((value & Ready::all().bits() as usize) as u16)
     }
 }
 

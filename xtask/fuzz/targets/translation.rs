@@ -23,7 +23,7 @@ struct Input {
 const UNASKED: Ready = Ready::ERROR.union(Ready::HUP);
 
 fuzz_target!(|input: Input| {
-    let interest = Ready::from_bits_truncate(input.interest);
+    let interest = Ready::from_bits_truncate(input.interest.into());
     let opts = PollOpt::from_bits_truncate(input.opts);
     let low = input.flags as i16;
 

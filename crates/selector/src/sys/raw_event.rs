@@ -1,20 +1,21 @@
 //! An event in a batch, where the system's own structure is not used as it is.
 
-use token_ready::Ready;
+use token_ready::{Kinds, Ready};
 
 use crate::key::Key;
 
 #[derive(Clone, Copy)]
 pub(crate) struct RawEvent {
     key: u64,
-    readiness: Ready,
+    kinds: Kinds,
 }
 
 impl RawEvent {
-    pub(crate) fn new(key: Key, readiness: Ready) -> RawEvent {
+    /// An event of which `implied` was not reported by the system itself.
+    pub(crate) fn new(key: Key, readiness: Ready, implied: Ready) -> RawEvent {
         RawEvent {
             key: key.to_bits(),
-            readiness,
+            kinds: Kinds::new(readiness, implied),
         }
     }
 
@@ -22,7 +23,7 @@ impl RawEvent {
         Key::from_bits(self.key)
     }
 
-    pub(crate) fn readiness(&self) -> Ready {
-        self.readiness
+    pub(crate) fn kinds(&self) -> Kinds {
+        self.kinds
     }
 }

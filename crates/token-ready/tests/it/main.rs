@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use token_ready::{Event, PollOpt, Ready, Token};
+use token_ready::{Event, Kinds, PollOpt, Ready, Token};
 
 /// A flag as a constant, as a function, as a question, as a number, and its name.
 type Kind = (Ready, Ready, fn(&Ready) -> bool, usize, &'static str);
@@ -158,6 +158,28 @@ fn a_token_is_a_number() {
         .into_iter()
         .collect();
     assert_eq!(sorted, [Token(1), Token(2)]);
+}
+
+#[test]
+fn an_event_has_the_size_of_two_words() {
+    assert_eq!(size_of::<Event>(), 2 * size_of::<usize>());
+}
+
+#[test]
+fn an_event_that_a_program_makes_implies_nothing() {
+    let all = Event::new(Ready::all(), Token(1));
+    assert_eq!(all.system_readiness(), Ready::all());
+}
+
+#[test]
+fn what_is_implied_is_ready_but_was_not_reported() {
+    let (ready, implied) = (
+        Ready::HUP | Ready::READABLE,
+        Ready::READABLE | Ready::WRITABLE,
+    );
+    let event = Event::of(Kinds::new(ready, implied), Token(1));
+    assert_eq!(event.readiness(), ready);
+    assert_eq!(event.system_readiness(), Ready::HUP);
 }
 
 #[test]

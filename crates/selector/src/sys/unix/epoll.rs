@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use token_ready::{PollOpt, Ready};
+use token_ready::{Kinds, PollOpt, Ready};
 
 use super::fd::{check, milliseconds};
 use super::{Scratch, WakeFd, forks};
@@ -294,12 +294,14 @@ fn refusal(error: io::Error, opts: PollOpt) -> io::Error {
 pub(crate) struct RawEvent(libc::epoll_event);
 
 impl RawEvent {
-    /// Says that the flags are those of [`Ready`] already; the kernel never reports this bit.
+    /// Says that the flags are [`Kinds`] already; the kernel never reports this bit.
     const TRANSLATED: u32 = libc::EPOLLET as u32;
 
-    pub(crate) fn new(key: Key, readiness: Ready) -> RawEvent {
+    /// An event of which `implied` was not reported by the system itself.
+    pub(crate) fn new(key: Key, readiness: Ready, implied: Ready) -> RawEvent {
+        let kinds = Kinds::new(readiness, implied);
         RawEvent(libc::epoll_event {
-            events: u32::from(readiness.bits()) | RawEvent::TRANSLATED,
+            events: u32::from(kinds.bits()) | RawEvent::TRANSLATED,
             u64: key.to_bits(),
         })
     }
@@ -310,12 +312,12 @@ impl RawEvent {
     }
 
     #[inline]
-    pub(crate) fn readiness(&self) -> Ready {
+    pub(crate) fn kinds(&self) -> Kinds {
         let flags = self.0.events;
         if flags & RawEvent::TRANSLATED != 0 {
-            return Ready::from_bits_truncate(flags as u8);
+            return Kinds::from_bits(flags as u16);
         }
-        readiness(flags)
+        kinds(flags)
     }
 }
 
@@ -350,18 +352,20 @@ pub(super) fn request(interest: Ready, opts: PollOpt) -> u32 {
 
 /// What the flags of an event mean.
 #[inline]
-pub(super) fn readiness(flags: u32) -> Ready {
+pub(super) fn kinds(flags: u32) -> Kinds {
+    const READ_CLOSED: u16 = Ready::READ_CLOSED.bits();
+
     // All flags but the half-close are below 32, so that they are looked up together.
     let low = LOW_FLAGS[(flags % 32) as usize];
     if flags & libc::EPOLLRDHUP as u32 != 0 {
-        low | Ready::READ_CLOSED
+        Kinds::from_bits(low.bits() | READ_CLOSED)
     } else {
         low
     }
 }
 
-const LOW_FLAGS: [Ready; 32] = {
-    let mut table = [Ready::empty(); 32];
+const LOW_FLAGS: [Kinds; 32] = {
+    let mut table = [Kinds::new(Ready::empty(), Ready::empty()); 32];
     let mut flags = 0;
     while flags < 32 {
         table[flags] = low_flags(flags as c_int);
@@ -370,7 +374,7 @@ const LOW_FLAGS: [Ready; 32] = {
     table
 };
 
-const fn low_flags(flags: c_int) -> Ready {
+const fn low_flags(flags: c_int) -> Kinds {
     let mut readiness = Ready::empty();
     if flags & libc::EPOLLIN != 0 {
         readiness = readiness.union(Ready::READABLE);
@@ -392,10 +396,12 @@ const fn low_flags(flags: c_int) -> Ready {
     }
     // After an error or a hang-up neither a read nor a write would block, which the kernel does not
     // say of every kind of descriptor: at the end of a pipe, for one.
-    if flags & (libc::EPOLLERR | libc::EPOLLHUP) != 0 {
-        readiness = readiness.union(Ready::READABLE).union(Ready::WRITABLE);
-    }
-    readiness
+    let implied = if flags & (libc::EPOLLERR | libc::EPOLLHUP) != 0 {
+        Ready::READABLE.union(Ready::WRITABLE).difference(readiness)
+    } else {
+        Ready::empty()
+    };
+    Kinds::new(readiness.union(implied), implied)
 }
 
 #[cfg(test)]
@@ -452,15 +458,38 @@ mod tests {
             ),
         ];
         for (flags, expected) in table {
-            assert_eq!(readiness(flags as u32), expected, "{flags:#x}");
+            let readiness = kinds(flags as u32).readiness();
+            assert_eq!(readiness, expected, "{flags:#x}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_reports_is_told_from_what_that_implies() {
+        let table = [
+            (libc::EPOLLIN, Ready::READABLE),
+            (libc::EPOLLERR, Ready::ERROR),
+            (
+                libc::EPOLLERR | libc::EPOLLOUT,
+                Ready::ERROR | Ready::WRITABLE,
+            ),
+            (
+                libc::EPOLLHUP | libc::EPOLLIN | libc::EPOLLRDHUP,
+                Ready::HUP | Ready::READABLE | Ready::READ_CLOSED | Ready::WRITE_CLOSED,
+            ),
+        ];
+        for (flags, expected) in table {
+            let kinds = kinds(flags as u32);
+            assert_eq!(kinds.reported(), expected, "{flags:#x}");
         }
     }
 
     #[test]
     fn an_event_of_ours_reads_back_whole() {
         let key = Key::from_bits(u64::MAX - 1);
-        let event = RawEvent::new(key, Ready::all());
-        assert!(event.key() == key);
-        assert_eq!(event.readiness(), Ready::all());
+        for implied in [Ready::empty(), Ready::READABLE] {
+            let event = RawEvent::new(key, Ready::all(), implied);
+            assert!(event.key() == key);
+            assert_eq!(event.kinds(), Kinds::new(Ready::all(), implied));
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use token_ready::{PollOpt, Ready};
 
+use super::DIRECTIONS;
 use crate::key::{Index, Key, reported};
 
 /// A filter of kqueue.
@@ -251,6 +252,16 @@ pub(super) fn hang_up(lost: bool) -> Ready {
     if lost { ready | Ready::ERROR } else { ready }
 }
 
+/// Which directions of `ready` another end than that of `filter` implies.
+pub(super) fn implied(filter: Filter, ready: Ready) -> Ready {
+    let own = match filter {
+        Filter::Read => Ready::READABLE,
+        Filter::Write | Filter::Broken => Ready::WRITABLE,
+        Filter::Except => Ready::empty(),
+    };
+    (ready & DIRECTIONS) - own
+}
+
 /// Joins two reports on one source.
 pub(super) fn merge(one: Ready, other: Ready) -> Ready {
     let mut ready = one | other;
@@ -322,6 +333,20 @@ mod tests {
 
     fn key(generation: u32) -> Key {
         Key::new(generation, Index::of_descriptor(5).unwrap())
+    }
+
+    #[test]
+    fn the_other_direction_of_a_hang_up_is_implied() {
+        let both = Ready::READABLE | Ready::WRITABLE;
+        for (filter, expected) in [
+            (Read, Ready::WRITABLE),
+            (Write, Ready::READABLE),
+            (Broken, Ready::READABLE),
+            (Except, both),
+        ] {
+            assert_eq!(implied(filter, both | Ready::HUP), expected, "{filter:?}");
+        }
+        assert_eq!(implied(Read, Ready::READABLE), Ready::empty());
     }
 
     fn watch(interest: Ready, opts: PollOpt) -> Watch {

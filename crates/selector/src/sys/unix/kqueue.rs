@@ -24,7 +24,7 @@ use super::fd::check;
 use super::kevent::{self, Kevent, Selected};
 use super::knote::{self, Change, Filter, Kind, Places, Then, Watch};
 use super::poll::Copied;
-use super::{RawEvent, WakeFd};
+use super::{DIRECTIONS, RawEvent, WakeFd};
 use crate::key::{Index, Key};
 use crate::sys::{Drained, Driver};
 
@@ -207,14 +207,17 @@ impl Kqueue {
                 ready = reported;
                 follow_up(fd, filter, watch, then, &mut changes);
             }
+            let implied = knote::implied(filter, ready);
             match place {
                 Some(place) => {
-                    let merged = knote::merge(events[place].readiness(), ready);
-                    events[place] = RawEvent::new(key, merged);
+                    let before = events[place].kinds();
+                    let merged = knote::merge(before.readiness(), ready);
+                    let implied = (merged & DIRECTIONS) - before.reported() - (ready - implied);
+                    events[place] = RawEvent::new(key, merged, implied);
                 }
                 None => {
                     places.put(kevent.ident(), events.len());
-                    events.push(RawEvent::new(key, ready));
+                    events.push(RawEvent::new(key, ready, implied));
                 }
             }
         }

@@ -82,7 +82,7 @@ pub mod fuzzing {
 
     #[cfg(all(target_os = "linux", not(readywire_libkqueue)))]
     pub fn epoll_readiness(flags: u32) -> Ready {
-        super::epoll::readiness(flags)
+        super::epoll::kinds(flags).readiness()
     }
 
     pub fn poll_request(interest: Ready) -> c_short {
@@ -97,6 +97,9 @@ pub mod fuzzing {
 pub use self::evented_fd::EventedFd;
 pub use self::nested::EventedPoll;
 use self::poll::PollDriver;
+
+/// What an error or a hang-up implies.
+const DIRECTIONS: Ready = Ready::READABLE.union(Ready::WRITABLE);
 
 /// What the system calls a source.
 pub(crate) type RawSource = RawFd;

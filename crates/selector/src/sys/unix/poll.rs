@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use token_ready::{PollOpt, Ready};
 
 use super::fd::{check, milliseconds};
-use super::{RawEvent, Scratch, WakeFd};
+use super::{DIRECTIONS, RawEvent, Scratch, WakeFd};
 use crate::key::Key;
 use crate::sys::trigger::Trigger;
 use crate::sys::{Drained, Driver};
@@ -244,14 +244,15 @@ impl List {
                 }
                 continue;
             }
-            let ready = self.update(pollfd.fd, key, |watch| {
+            let report = self.update(pollfd.fd, key, |watch| {
                 // The source may have been drained since, or be watched for something else: an edge or
                 // a oneshot would be spent on an old report, and the next one be lost.
                 let stale = watch.changes != changes;
-                watch.report(if stale { watch.look() } else { pollfd.revents })
+                let flags = if stale { watch.look() } else { pollfd.revents };
+                (watch.report(flags), implied(flags))
             });
-            if let Some(ready) = ready.filter(|ready| !ready.is_empty()) {
-                events.push(RawEvent::new(key, ready));
+            if let Some((ready, implied)) = report.filter(|(ready, _)| !ready.is_empty()) {
+                events.push(RawEvent::new(key, ready, implied));
             }
         }
     }
@@ -580,6 +581,12 @@ pub(super) fn readiness(flags: c_short) -> Ready {
     readiness
 }
 
+/// Which directions are ready for no other reason than an error or a hang-up.
+fn implied(flags: c_short) -> Ready {
+    let over = flags & (libc::POLLERR | libc::POLLHUP);
+    (readiness(over) & DIRECTIONS) - readiness(flags & !over)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -633,7 +640,10 @@ mod tests {
         let harvest = |list: &mut List, copied: &Copied| {
             let mut events = Vec::new();
             list.harvest(copied, &mut events, 8);
-            events.iter().map(RawEvent::readiness).collect::<Vec<_>>()
+            events
+                .iter()
+                .map(|event| event.kinds().readiness())
+                .collect::<Vec<_>>()
         };
 
         ready(&list, &mut copied);
@@ -728,6 +738,20 @@ mod tests {
         ];
         for (flags, expected) in table {
             assert_eq!(readiness(flags), expected, "{flags:#x}");
+        }
+    }
+
+    #[test]
+    fn what_an_end_alone_says_is_implied() {
+        let both = Ready::READABLE | Ready::WRITABLE;
+        let table = [
+            (libc::POLLIN | libc::POLLOUT, Ready::empty()),
+            (libc::POLLERR, both),
+            (libc::POLLERR | libc::POLLOUT, Ready::READABLE),
+            (libc::POLLHUP | libc::POLLIN, Ready::WRITABLE),
+        ];
+        for (flags, expected) in table {
+            assert_eq!(implied(flags), expected, "{flags:#x}");
         }
     }
 

@@ -294,7 +294,9 @@ impl AfdDriver {
         // SAFETY: the packet was taken from the port, so that the poll is over, and the endpoint
         // begins no other before it is told so, below.
         let answer = unsafe { operation.memory.read() };
-        let report = |key, ready| events.push(RawEvent::new(key, ready));
+        let report = |key, ready, implied| {
+            events.push(RawEvent::new(key, ready, implied));
+        };
         let polls = &mut self.polls(&socket);
         if state.endpoint.land(polls, answer, wait, room, report) && state.endpoint.set_due() {
             due.push(Arc::clone(&socket));

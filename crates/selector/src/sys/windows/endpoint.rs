@@ -222,7 +222,7 @@ impl Endpoint {
         self.renew(afd, wait)
     }
 
-    /// Takes a packet, and reports at most `room` events; `wait` is the wait that took the packet.
+    /// Takes a packet, and reports at most `room` events with what in them is only implied; `wait` is the wait that took the packet.
     /// Returns whether the next poll is to begin with the next wait.
     pub(super) fn land(
         &mut self,
@@ -230,7 +230,7 @@ impl Endpoint {
         answer: Answer,
         wait: Option<usize>,
         room: usize,
-        mut report: impl FnMut(Key, Ready),
+        mut report: impl FnMut(Key, Ready, Ready),
     ) -> bool {
         let polling = mem::replace(&mut self.polling, Polling::Idle);
         let Polling::Asking {
@@ -264,7 +264,7 @@ impl Endpoint {
             // Unknown: the next operation finds out, or would block.
             Err(Failure::Short(_)) => (flags::RECEIVE | flags::SEND) & asked,
         };
-        let readiness = flags::readiness(flags);
+        let (readiness, implied) = (flags::readiness(flags), flags::implied(flags));
         let mut left = room;
         for watch in &mut self.watches {
             if left == 0 {
@@ -272,7 +272,7 @@ impl Endpoint {
             }
             let ready = watch.trigger.report(readiness);
             if !ready.is_empty() {
-                report(watch.key, ready);
+                report(watch.key, ready, implied);
                 left -= 1;
             }
         }
@@ -474,7 +474,7 @@ mod tests {
 
         fn land(&mut self, answer: Answer, wait: Option<usize>, room: usize) -> Vec<(Key, Ready)> {
             let mut events = Vec::new();
-            let report = |key, ready| events.push((key, ready));
+            let report = |key, ready, _implied| events.push((key, ready));
             let later = self
                 .endpoint
                 .land(&mut self.afd, answer, wait, room, report);

@@ -56,6 +56,14 @@ pub(super) fn readiness(flags: u32) -> Ready {
     readiness
 }
 
+/// Which directions are ready for no other reason than an error or a hang-up.
+pub(super) fn implied(flags: u32) -> Ready {
+    const DIRECTIONS: Ready = Ready::READABLE.union(Ready::WRITABLE);
+
+    let over = flags & (ABORT | CONNECT_FAIL);
+    (readiness(over) & DIRECTIONS) - readiness(flags & !over)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,11 +125,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_an_end_alone_says_is_implied() {
+        let table = [
+            (RECEIVE | SEND | DISCONNECT, Ready::empty()),
+            (ABORT, Ready::READABLE | Ready::WRITABLE),
+            (CONNECT_FAIL | SEND, Ready::READABLE),
+            (ABORT | DISCONNECT, Ready::WRITABLE),
+        ];
+        for (flags, expected) in table {
+            assert_eq!(implied(flags), expected, "{flags:#x}");
+        }
+    }
+
     /// A poll that completes without anything to report would be begun again for nothing, and for
     /// ever.
     #[test]
     fn nothing_is_asked_for_that_would_not_be_reported() {
-        for bits in 0..=u8::MAX {
+        for bits in 0..=Ready::all().bits() {
             let armed = Ready::from_bits_truncate(bits);
             for flag in ALL {
                 if flag != LOCAL_CLOSE && request(armed) & flag != 0 {

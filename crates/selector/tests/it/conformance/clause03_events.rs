@@ -22,6 +22,7 @@ testkit::on_each_backend! {
     both_halves_closed_is_a_hang_up,
     a_local_shutdown_is_no_error,
     a_reset_is_an_error_or_a_hang_up,
+    only_an_end_implies_readiness_that_the_system_did_not_report,
     priority_data_is_told_to_who_asked,
     a_connection_is_writable_when_it_stands,
     a_refused_connection_is_an_error_or_a_hang_up,
@@ -209,6 +210,75 @@ fn a_reset_is_an_error_or_a_hang_up(backend: Backend) {
                 reports_hang_up(backend),
                 "{interest:?}: {seen:?}"
             );
+        }
+    }
+}
+
+fn only_an_end_implies_readiness_that_the_system_did_not_report(backend: Backend) {
+    type Provoke = fn(TcpStream) -> Option<TcpStream>;
+    let kinds: [Provoke; 3] = [
+        |mut peer| {
+            peer.write_all(b"x").unwrap();
+            Some(peer)
+        },
+        |peer| {
+            peer.shutdown(Shutdown::Write).unwrap();
+            Some(peer)
+        },
+        |peer| {
+            reset(peer);
+            None
+        },
+    ];
+    for (interest, provoke) in [Ready::READABLE, Ready::WRITABLE, BOTH]
+        .into_iter()
+        .flat_map(|interest| kinds.map(|provoke| (interest, provoke)))
+    {
+        let (poll, mut events) = setup(backend);
+        let (source, peer) = source();
+        let peer = provoke(peer);
+        if peer.is_none() {
+            until_over(source.get_ref());
+        }
+        poll.register(
+            &source,
+            Token(1),
+            interest | Ready::READABLE,
+            PollOpt::LEVEL,
+        )
+        .unwrap();
+        for event in collect(&poll, &mut events) {
+            let (ready, reported) = (event.readiness(), event.system_readiness());
+            assert!(
+                ready.contains(reported) && !reported.is_empty(),
+                "{event:?}"
+            );
+            let implied = ready - reported;
+            assert!(BOTH.contains(implied), "{event:?}");
+            let is_over = ready.intersects(Ready::ERROR | Ready::HUP);
+            assert!(implied.is_empty() || is_over, "{event:?}");
+        }
+    }
+}
+
+/// The end of a pipe is `EPOLLHUP` or `POLLHUP` alone on Linux.
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(any(readywire_libkqueue, readywire_bsd_kernel)),
+))]
+#[test]
+fn the_end_of_a_pipe_is_reported_as_a_hang_up_alone() {
+    for backend in [Backend::Epoll, Backend::Poll] {
+        for opts in TRIGGERS {
+            let (poll, mut events) = setup(backend);
+            let (reader, writer) = testkit::pipe();
+            let reader = IoSource::new(reader);
+            drop(writer);
+            poll.register(&reader, Token(1), BOTH, opts).unwrap();
+            let batch = collect(&poll, &mut events);
+            let hang_up = Ready::HUP | Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+            assert_eq!(batch[0].readiness(), hang_up | BOTH);
+            assert_eq!(batch[0].system_readiness(), hang_up);
         }
     }
 }
