@@ -56,7 +56,7 @@
 //! for each kind of socket, such as `tcp-stream`.
 
 pub use selector::{
-    AsSource, Backend, Evented, Events, IoSource, Poll, Registration, RegistrationError,
+    AsSource, Backend, BusyPoll, Evented, Events, IoSource, Poll, Registration, RegistrationError,
     SetReadiness, Stats, Waker,
 };
 pub use token_ready::{Event, PollOpt, Ready, Token};

@@ -2,6 +2,7 @@
 
 mod backend;
 mod blocks;
+mod busy_poll;
 mod cells;
 mod error;
 mod evented;
@@ -20,6 +21,7 @@ mod terms;
 mod user;
 
 pub use crate::backend::Backend;
+pub use crate::busy_poll::BusyPoll;
 pub use crate::error::RegistrationError;
 pub use crate::evented::Evented;
 pub use crate::events::{Events, IntoIter, Iter};

@@ -18,7 +18,7 @@ use crate::source::Place;
 use crate::stats::Stats;
 use crate::sys::{self, Drained, RawEvent, RawSource, Selector};
 use crate::table::Entry;
-use crate::{Backend, Evented, Events, RegistrationError};
+use crate::{Backend, BusyPoll, Evented, Events, RegistrationError};
 
 /// Waits until one of many sources is ready.
 ///
@@ -401,6 +401,54 @@ impl Poll {
         timeout: Option<Duration>,
     ) -> io::Result<usize> {
         self.inner.poll(events, timeout, true)
+    }
+
+    /// Sets for how long a poll asks the network device for packets before it sleeps (`EPIOCSPARAMS`).
+    ///
+    /// It is for servers that give a processor to each `Poll` for lower latency, such as proxies on fast
+    /// networks. All sources should belong to one queue of one device; those without a device, such as
+    /// connections over the loopback interface, are not affected. For this `Poll` it takes the place of the
+    /// sysctl `net.core.busy_poll`.
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no such thing, with what it needs and, on an older Linux, its version;
+    /// `InvalidInput` for a time of more than 2,147,483,647 microseconds; `PermissionDenied` for a budget of
+    /// more than 64 without `CAP_NET_ADMIN`.
+    ///
+    /// # Platform-specific behaviour
+    /// Linux 6.9 and later, on the epoll backend.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{BusyPoll, Poll};
+    /// use std::io::ErrorKind;
+    /// use std::time::Duration;
+    ///
+    /// let poll = Poll::new()?;
+    /// let mut params = BusyPoll::default();
+    /// params.time = Duration::from_micros(64);
+    /// match poll.set_busy_poll(params) {
+    ///     Ok(()) => assert_eq!(poll.busy_poll()?, params),
+    ///     Err(error) if error.kind() == ErrorKind::Unsupported => eprintln!("{error}"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias("EPIOCSPARAMS", "epoll_params", "napi"))]
+    pub fn set_busy_poll(&self, params: BusyPoll) -> io::Result<()> {
+        self.inner.selector.set_busy_poll(params)
+    }
+
+    /// Returns what [`set_busy_poll`](Poll::set_busy_poll) has set, or the default (`EPIOCGPARAMS`).
+    ///
+    /// # Errors
+    /// `Unsupported`, as with [`set_busy_poll`](Poll::set_busy_poll).
+    ///
+    /// # Examples
+    /// See [`set_busy_poll`](Poll::set_busy_poll).
+    #[doc(alias = "EPIOCGPARAMS")]
+    pub fn busy_poll(&self) -> io::Result<BusyPoll> {
+        self.inner.selector.busy_poll()
     }
 
     /// Returns what this `Poll` has done so far; it may be called at any time from any thread.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
 
+use crate::BusyPoll;
 use crate::key::Key;
 
 mod trigger;
@@ -116,4 +117,14 @@ pub(crate) trait Driver: Sized {
 
     /// Makes one thread that waits, or the next one that will, return.
     fn wake(&self) -> io::Result<()>;
+
+    /// Sets for how long a wait asks network devices for packets before it sleeps.
+    fn set_busy_poll(&self, _params: BusyPoll) -> io::Result<()> {
+        Err(BusyPoll::unsupported())
+    }
+
+    /// Returns what was set by [`set_busy_poll`](Driver::set_busy_poll).
+    fn busy_poll(&self) -> io::Result<BusyPoll> {
+        Err(BusyPoll::unsupported())
+    }
 }

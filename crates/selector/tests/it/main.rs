@@ -1,6 +1,7 @@
 //! The tests of `selector`, in one program.
 
 mod batch;
+mod busy_poll;
 mod conformance;
 mod filters;
 mod insight;

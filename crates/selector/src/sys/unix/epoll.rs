@@ -10,8 +10,12 @@ use std::time::Duration;
 
 use token_ready::{Kinds, PollOpt, Ready};
 
+#[cfg(target_os = "linux")]
+use super::busy_poll;
 use super::fd::{check, milliseconds};
 use super::{Scratch, WakeFd, forks};
+#[cfg(target_os = "linux")]
+use crate::BusyPoll;
 use crate::RegistrationError;
 use crate::key::Key;
 use crate::sys::{Drained, Driver};
@@ -192,6 +196,16 @@ impl Driver for Epoll {
 
     fn wake(&self) -> io::Result<()> {
         self.wake.set()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_busy_poll(&self, params: BusyPoll) -> io::Result<()> {
+        busy_poll::set(self.as_fd(), params)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn busy_poll(&self) -> io::Result<BusyPoll> {
+        busy_poll::get(self.as_fd())
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use token_ready::{PollOpt, Ready};
 
-use crate::RegistrationError;
 use crate::backend::Backend;
 use crate::key::{Index, Key};
 use crate::sys::{Drained, Driver};
 use crate::table::Table;
+use crate::{BusyPoll, RegistrationError};
 
 mod evented_fd;
 mod fd;
@@ -38,6 +38,8 @@ cfg_if::cfg_if! {
         pub(crate) use self::raw_event::RawEvent;
         pub(crate) const BACKENDS: &[Backend] = &[Backend::Kqueue, Backend::Poll];
     } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        #[cfg(target_os = "linux")]
+        mod busy_poll;
         mod epoll;
         mod eventfd;
         mod forks;
@@ -254,6 +256,14 @@ impl Selector {
 
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, driver => driver.wake())
+    }
+
+    pub(crate) fn set_busy_poll(&self, params: BusyPoll) -> io::Result<()> {
+        each!(self, driver => driver.set_busy_poll(params))
+    }
+
+    pub(crate) fn busy_poll(&self) -> io::Result<BusyPoll> {
+        each!(self, driver => driver.busy_poll())
     }
 
     /// The descriptor that is readable when a poll would return something.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use token_ready::{PollOpt, Ready};
 use windows_sys::Win32::Networking::WinSock::{WSAEHOSTDOWN, WSAEMSGSIZE, WSAENETRESET};
 
+use crate::BusyPoll;
 use crate::backend::Backend;
 use crate::key::{Index, Key};
 use crate::sys::{Drained, Driver};
@@ -144,5 +145,13 @@ impl Selector {
 
     pub(crate) fn wake(&self) -> io::Result<()> {
         self.driver.wake()
+    }
+
+    pub(crate) fn set_busy_poll(&self, params: BusyPoll) -> io::Result<()> {
+        self.driver.set_busy_poll(params)
+    }
+
+    pub(crate) fn busy_poll(&self) -> io::Result<BusyPoll> {
+        self.driver.busy_poll()
     }
 }
