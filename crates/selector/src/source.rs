@@ -1,7 +1,7 @@
 //! A socket, or anything with a descriptor, together with its registration.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
@@ -10,19 +10,19 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::key::Key;
 use crate::poll::Inner;
 use crate::standing::Standing;
-use crate::sys::{AsSource, Drained, RawSource, Selector};
+use crate::sys::{self, AsSource, Drained, RawSource, Selector};
 use crate::{Evented, Poll};
 
 /// Something with a descriptor, together with its registration.
 ///
 /// It is what socket types are built on. It knows which `Poll` the source is registered with, refuses to
 /// stand with two, and ends the registration when it is dropped, before the descriptor closes.
-/// All I/O goes through [`try_io`](IoSource::try_io) or is followed by
-/// [`note_transfer`](IoSource::note_transfer), so that a backend which emulates edges learns when the
-/// source is drained.
+/// It reads and writes if `&T` does. All other I/O goes through [`try_io`](IoSource::try_io) or is
+/// followed by [`note_transfer`](IoSource::note_transfer), so that a backend which emulates edges learns when
+/// the source is drained.
 ///
-/// The `T` must be non-blocking already, and the descriptor it lends must stay the same for as
-/// long as it lives.
+/// The `T` must be non-blocking ([`nonblocking`](IoSource::nonblocking) sets it to that), and the
+/// descriptor it lends must stay the same for as long as it lives.
 ///
 /// ```
 /// use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token};
@@ -60,6 +60,41 @@ impl<T: AsSource> IoSource<T> {
             place: Place::shared(),
             io,
         }
+    }
+
+    /// Sets `io` to non-blocking and takes it in: for a terminal, a device or whatever else a program opens
+    /// as a file, whose type has no method for that (`O_NONBLOCK`, `FIONBIO`).
+    ///
+    /// # Errors
+    /// Any error from `fcntl(2)`, or from `ioctlsocket` on Windows; `io` is dropped then.
+    ///
+    /// # Platform-specific behaviour
+    /// On Unix the mode belongs to the open file, which duplicates and child processes share. A terminal
+    /// that was inherited as standard input or output is the shell's, too, and stays non-blocking when the
+    /// program ends: open `/dev/tty` instead.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use readywire::{Events, IoSource, Poll, PollOpt, Ready, Token};
+    /// use std::fs::File;
+    /// use std::io::Read;
+    ///
+    /// let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    /// # #[cfg(unix)] {
+    /// let mut terminal = IoSource::nonblocking(terminal)?;
+    /// let poll = Poll::new()?;
+    /// let mut events = Events::with_capacity(8);
+    /// poll.register(&terminal, Token(0), Ready::READABLE, PollOpt::LEVEL)?;
+    ///
+    /// poll.poll(&mut events, None)?;
+    /// let mut line = [0; 1024];
+    /// let count = terminal.read(&mut line)?;
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn nonblocking(io: T) -> io::Result<IoSource<T>> {
+        sys::set_nonblocking(&io)?;
+        Ok(IoSource::new(io))
     }
 
     /// Takes in `io`, whose descriptor has just been made and has no duplicate.
@@ -245,6 +280,105 @@ impl<T: AsSource> Evented for IoSource<T> {
     #[inline]
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.place.deregister(&poll.inner)
+    }
+}
+
+/// Reads for what has no type of its own in readywire, such as a terminal or a device. A short read drains a
+/// stream and a pipe, as everywhere; whatever else the `T` is, go on until `WouldBlock`.
+///
+/// # Examples
+/// ```
+/// use readywire::IoSource;
+/// use std::io::{ErrorKind, Read, Write};
+///
+/// # #[cfg(unix)] {
+/// let (reader, writer) = std::io::pipe()?;
+/// let (mut reader, mut writer) = (IoSource::nonblocking(reader)?, IoSource::nonblocking(writer)?);
+/// writer.write_all(b"hello")?;
+/// let mut buf = [0; 16];
+/// assert_eq!(reader.read(&mut buf)?, 5);
+/// assert_eq!(reader.read(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl<T: AsSource> Read for IoSource<T>
+where
+    for<'a> &'a T: Read,
+{
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    #[inline]
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl<T: AsSource> Read for &IoSource<T>
+where
+    for<'a> &'a T: Read,
+{
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let result = (&self.io).read(buf);
+        self.note_transfer(Ready::READABLE, result, || buf.len())
+    }
+
+    #[inline]
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let result = (&self.io).read_vectored(bufs);
+        self.note_transfer(Ready::READABLE, result, || {
+            bufs.iter().map(|buf| buf.len()).sum()
+        })
+    }
+}
+
+/// Writes for what has no type of its own in readywire, such as a terminal or a device.
+///
+/// Whether a broken pipe raises SIGPIPE depends on the `T`. A Rust program ignores that signal unless it
+/// restores it.
+impl<T: AsSource> Write for IoSource<T>
+where
+    for<'a> &'a T: Write,
+{
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
+
+impl<T: AsSource> Write for &IoSource<T>
+where
+    for<'a> &'a T: Write,
+{
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let result = (&self.io).write(buf);
+        self.note_transfer(Ready::WRITABLE, result, || buf.len())
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = (&self.io).write_vectored(bufs);
+        self.note_transfer(Ready::WRITABLE, result, || {
+            bufs.iter()
+                .fold(0, |total, buf| total.saturating_add(buf.len()))
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.try_io(Ready::WRITABLE, |mut io| io.flush())
     }
 }
 

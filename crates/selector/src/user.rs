@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::task::{self, Wake};
 
 use token_ready::{PollOpt, Ready, Token};
 
@@ -62,6 +63,13 @@ impl Home {
         }
     }
 
+    #[inline]
+    fn request_wake(&self) {
+        if self.cell().wake() {
+            self.push(Inner::notify_of_wake);
+        }
+    }
+
     #[cold]
     fn tell(&self, notify: fn(&Inner)) {
         if let Some(poll) = self.poll.upgrade() {
@@ -97,6 +105,17 @@ impl Home {
             self.push(Inner::notify_of_wake);
         }
         next
+    }
+}
+
+/// The home of a [`Waker`].
+impl Wake for Home {
+    fn wake(self: Arc<Home>) {
+        self.request_wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Home>) {
+        self.request_wake();
     }
 }
 
@@ -493,10 +512,46 @@ impl Waker {
     /// None at present; a `Result` because waking may fail on another system.
     #[inline]
     pub fn wake(&self) -> io::Result<()> {
-        if self.home.cell().wake() {
-            self.home.push(Inner::notify_of_wake);
-        }
+        self.home.request_wake();
         Ok(())
+    }
+}
+
+/// Makes the waker of a future, for an executor that sleeps in [`Poll::poll`].
+///
+/// Whatever wakes the future makes that poll return an event under the waker's token, which can stand for a
+/// task: the `Poll` is the queue of tasks to run. It allocates nothing; clones of the waker are one waker
+/// to [`will_wake`](task::Waker::will_wake). The example `executor` is built on this.
+///
+/// # Examples
+/// ```
+/// use readywire::{Events, Poll, Token, Waker};
+/// use std::pin::pin;
+/// use std::task::{self, Context};
+///
+/// let poll = Poll::new()?;
+/// let mut events = Events::with_capacity(8);
+/// let waker = task::Waker::from(Waker::new(&poll, Token(7))?);
+///
+/// let mut turns = 0;
+/// let mut future = pin!(std::future::poll_fn(|context| {
+///     turns += 1;
+///     context.waker().wake_by_ref(); // another turn, please
+///     if turns < 3 { task::Poll::Pending } else { task::Poll::Ready(turns) }
+/// }));
+/// let result = loop {
+///     match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+///         task::Poll::Ready(result) => break result,
+///         task::Poll::Pending => poll.poll(&mut events, None)?,
+///     };
+///     assert_eq!(events.get(0).unwrap().token(), Token(7));
+/// };
+/// assert_eq!(result, 3);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl From<Waker> for task::Waker {
+    fn from(waker: Waker) -> task::Waker {
+        task::Waker::from(waker.home)
     }
 }
 

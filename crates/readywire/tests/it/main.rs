@@ -2,6 +2,7 @@
 
 mod chat;
 mod echo;
+mod executor;
 #[cfg(target_os = "linux")]
 mod faults;
 mod httpd;

@@ -20,12 +20,14 @@ cfg_if::cfg_if! {
         pub use self::unix::fuzzing;
         pub(crate) use self::unix::{
             BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+            set_nonblocking,
         };
     } else if #[cfg(windows)] {
         mod windows;
         pub use self::windows::AsSource;
         pub(crate) use self::windows::{
             BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+            set_nonblocking,
         };
     } else {
         compile_error!("readywire needs a Unix (epoll, kqueue or poll) or Windows 10 (AFD)");

@@ -131,6 +131,18 @@ pub trait AsSource: AsFd {
 
 impl<T: AsFd> AsSource for T {}
 
+/// Sets what is about to become a source to non-blocking.
+pub(crate) fn set_nonblocking(source: &impl AsSource) -> io::Result<()> {
+    let fd = source.as_source();
+    // SAFETY: `source` holds the descriptor; the call takes numbers and touches no memory of ours.
+    let flags = fd::check(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    if flags & libc::O_NONBLOCK == 0 {
+        // SAFETY: as above.
+        fd::check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    }
+    Ok(())
+}
+
 /// The slot of a source in the table.
 #[inline]
 pub(crate) fn index(source: RawSource, _table: &Table) -> io::Result<Index> {

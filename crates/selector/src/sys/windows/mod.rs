@@ -51,6 +51,11 @@ pub trait AsSource: AsSocket {
 
 impl<T: AsSocket> AsSource for T {}
 
+/// Sets what is about to become a source to non-blocking.
+pub(crate) fn set_nonblocking(source: &impl AsSource) -> io::Result<()> {
+    socket::set_nonblocking(source.as_source())
+}
+
 /// The slot of a source in the table: sockets have no small numbers, so that each registration
 /// gets one.
 pub(crate) fn index(_source: RawSource, table: &Table) -> io::Result<Index> {

@@ -6,7 +6,8 @@ use std::os::windows::io::RawSocket;
 use std::ptr;
 
 use windows_sys::Win32::Networking::WinSock::{
-    INVALID_SOCKET, SIO_BASE_HANDLE, SIO_BSP_HANDLE_POLL, SOCKET, WSAENOTSOCK, WSAIoctl,
+    FIONBIO, INVALID_SOCKET, SIO_BASE_HANDLE, SIO_BSP_HANDLE_POLL, SOCKET, WSAENOTSOCK, WSAIoctl,
+    ioctlsocket,
 };
 
 /// Finds the driver's own handle of a socket, below the service providers that a program such as a
@@ -27,6 +28,17 @@ pub(super) fn base(socket: RawSocket) -> io::Result<SOCKET> {
             _ => return Err(error),
         }
     }
+}
+
+/// Sets a socket to non-blocking.
+pub(super) fn set_nonblocking(socket: RawSocket) -> io::Result<()> {
+    let mut on = 1;
+    // SAFETY: the call reads one number, which outlives it. The system checks the socket.
+    let result = unsafe { ioctlsocket(socket as SOCKET, FIONBIO, &mut on) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 fn ask(socket: SOCKET, code: u32) -> io::Result<SOCKET> {

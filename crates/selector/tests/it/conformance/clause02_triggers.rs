@@ -1,6 +1,6 @@
 //! Level, edge and oneshot, on backends that have them and on those that emulate them.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSliceMut, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -23,6 +23,7 @@ testkit::on_each_backend! {
     an_edge_comes_anew_after_would_block,
     no_edge_is_lost_between_two_threads,
     a_short_read_drains,
+    reading_the_source_itself_drains,
     neither_an_empty_nor_a_full_read_drains,
     an_error_that_leaves_the_source_as_it_was_arms_no_edge,
     a_write_to_a_broken_stream_at_each_event_ends_the_events,
@@ -187,6 +188,44 @@ fn a_short_read_drains(backend: Backend) {
             || assert_eq!(read(drained, 64).unwrap(), 2),
         );
     }
+}
+
+fn reading_the_source_itself_drains(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (stream, mut peer) = tcp_pair();
+    stream.set_nonblocking(false).unwrap();
+    let mut source = IoSource::nonblocking(stream).unwrap();
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    for way in 0..4 {
+        let drain = |source: &mut IoSource<TcpStream>| {
+            let (mut head, mut body) = ([0; 1], [0; 64]);
+            let bufs = &mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+            match way {
+                0 => assert_eq!(source.read(&mut [0; 64]).unwrap(), 2),
+                1 => assert_eq!(source.read_vectored(bufs).unwrap(), 2),
+                _ => {
+                    assert_eq!((&*source).read(&mut [0; 2]).unwrap(), 2);
+                    let error = source.read(&mut [0; 2]).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                }
+            }
+        };
+        expect_edges(
+            &poll,
+            &mut events,
+            READ[0],
+            || peer.write_all(b"xy").unwrap(),
+            || drain(&mut source),
+        );
+    }
+    // A full read does not.
+    peer.write_all(b"xyz").unwrap();
+    expect_events(&poll, &mut events, &READ);
+    let (mut one, mut other) = ([0; 1], [0; 1]);
+    let bufs = &mut [IoSliceMut::new(&mut one), IoSliceMut::new(&mut other)];
+    assert_eq!(source.read_vectored(bufs).unwrap(), 2);
+    expect_silence(&poll, &mut events);
 }
 
 fn neither_an_empty_nor_a_full_read_drains(backend: Backend) {
@@ -679,6 +718,7 @@ fn an_empty_interest_reports_an_error(backend: Backend) {
 /// Room to write comes and goes at once in a Unix socket and a pipe.
 #[cfg(unix)]
 mod room {
+    use std::io::IoSlice;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
@@ -690,6 +730,7 @@ mod room {
     testkit::on_each_backend! {
         a_level_of_room_holds_until_it_is_full,
         an_edge_of_room_comes_anew_after_would_block,
+        writing_the_source_itself_drains,
         a_oneshot_of_room_stays_silent_until_reregistered,
         each_direction_is_armed_by_its_own_would_block,
         the_edges_of_a_raw_descriptor_are_not_lost,
@@ -736,6 +777,34 @@ mod room {
             stuff(&source);
             expect_silence(&poll, &mut events);
             testkit::drain(&peer);
+        }
+    }
+
+    fn writing_the_source_itself_drains(backend: Backend) {
+        for vectored in [false, true] {
+            let (poll, mut events) = setup(backend);
+            let (reader, writer) = std::io::pipe().unwrap();
+            let (reader, mut writer) = (
+                IoSource::nonblocking(reader).unwrap(),
+                IoSource::nonblocking(writer).unwrap(),
+            );
+            poll.register(&writer, Token(1), Ready::WRITABLE, PollOpt::EDGE)
+                .unwrap();
+            // More than a pipe holds: a short write.
+            let data = vec![0; 1 << 22];
+            let bufs = [IoSlice::new(&data), IoSlice::new(&data)];
+            for _ in 0..3 {
+                expect_readiness(&poll, &mut events, Token(1), Ready::WRITABLE);
+                let count = if vectored {
+                    writer.write_vectored(&bufs).unwrap()
+                } else {
+                    writer.write(&data).unwrap()
+                };
+                assert!(0 < count && count < data.len(), "{count}");
+                writer.flush().unwrap();
+                expect_silence(&poll, &mut events);
+                testkit::drain(&reader);
+            }
         }
     }
 

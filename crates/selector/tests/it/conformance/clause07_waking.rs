@@ -45,6 +45,7 @@ testkit::on_each_backend! {
     no_source_starves_in_a_batch_of_one,
     levels_take_turns_in_the_order_in_which_they_were_set,
     handles_go_between_threads,
+    the_waker_of_a_future_wakes_under_its_token,
 }
 
 pub(super) const WOKEN: Ready = Ready::READABLE;
@@ -685,4 +686,35 @@ fn handles_go_between_threads(_: Backend) {
     send_and_sync::<SetReadiness>();
     send_and_sync::<IoSource<std::net::TcpStream>>();
     send::<Events>();
+}
+
+fn the_waker_of_a_future_wakes_under_its_token(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let wakers = [1, 2].map(|at| {
+        let waker = Waker::new(&poll, Token(at)).unwrap();
+        std::task::Waker::from(waker)
+    });
+    let [one, other] = &wakers;
+    assert!(one.will_wake(&one.clone()));
+    assert!(!one.will_wake(other));
+    for _ in 0..3 {
+        one.wake_by_ref();
+        let clone = one.clone();
+        one.wake_by_ref();
+        clone.wake();
+        expect_events(&poll, &mut events, &[(Token(1), WOKEN)]);
+    }
+    // The future and its waker are gone before the poll.
+    let [one, other] = wakers;
+    let worker = spawn(move || {
+        one.wake();
+        other.wake();
+    });
+    worker.join();
+    let both = [(Token(1), WOKEN), (Token(2), WOKEN)];
+    expect_events(&poll, &mut events, &both);
+
+    let late = std::task::Waker::from(Waker::new(&poll, Token(3)).unwrap());
+    drop(poll);
+    late.wake();
 }
