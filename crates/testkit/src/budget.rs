@@ -22,7 +22,7 @@ const MARK: &str = "/readywire-budget/";
 /// system calls as `budget` says; which ones depends on the processor.
 ///
 /// To be called from the body of a test itself, with all of the test's work in `operations`. The test is
-/// [skipped](crate::skip) where strace cannot trace it.
+/// [skipped](fn@crate::skip) where strace cannot trace it.
 ///
 /// # Panics
 /// If an operation costs anything else, or if one is measured that has no budget or the other way

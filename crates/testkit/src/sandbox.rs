@@ -34,7 +34,7 @@ impl Call {
 /// own, see [`in_child`](crate::in_child).
 ///
 /// Returns `false` where there are no filters: under an emulator, and on processors that the filter's
-/// compiler does not know. The test is then [skipped](crate::skip), and the caller ends it.
+/// compiler does not know. The test is then [skipped](fn@crate::skip), and the caller ends it.
 #[must_use]
 #[track_caller]
 pub fn refuse(calls: &[Call], refusal: Refusal) -> bool {

@@ -262,7 +262,7 @@ pub fn in_child<F: FnOnce()>(body: F) {
 /// Runs the rest of a test as [`in_child`] does, under strace(1), which makes system calls fail:
 /// `faults` is the argument of its option `-e inject=`, such as `epoll_wait:error=EINTR:when=2+2`.
 ///
-/// The test is [skipped](crate::skip) where strace cannot trace it.
+/// The test is [skipped](fn@crate::skip) where strace cannot trace it.
 ///
 /// # Panics
 /// As [`in_child`].

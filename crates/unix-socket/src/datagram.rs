@@ -404,6 +404,9 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    /// On the descriptor of a socket of another family, such as a UDP socket's, it fails with
+    /// `InvalidInput`, and the datagram is lost: the standard library has no way to make an address of what
+    /// the kernel reports. [`recv`](UnixDatagram::recv) receives it.
     ///
     /// # Examples
     /// See [`UnixDatagram`].

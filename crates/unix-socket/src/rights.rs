@@ -135,28 +135,31 @@ pub(crate) fn receive(
     let len = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, os::RECV_FLAGS) };
     let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
 
-    let first = fds.len();
-    collect(&message, fds);
-    for fd in &fds[first..] {
-        os::close_on_exec(fd.as_fd())?;
-    }
+    let collected = collect(&message, fds);
     Ok(Received {
         len,
         truncated: message.msg_flags & libc::MSG_TRUNC != 0,
-        fds_lost: message.msg_flags & libc::MSG_CTRUNC != 0,
+        fds_lost: message.msg_flags & libc::MSG_CTRUNC != 0 || collected.is_err(),
     })
 }
 
 /// Takes the descriptors out of the control messages that the kernel has written: those that the peer
 /// sent are appended to `fds`, those that the kernel adds on its own are closed.
-fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
+///
+/// Fails if one could not be made close-on-exec, which closes that one.
+fn collect(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) -> io::Result<()> {
+    let mut result = Ok(());
     each_fd(message, |fd, sent| {
         // SAFETY: the kernel has just made the descriptor for us, and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         if sent {
-            fds.push(fd);
+            match os::close_on_exec(fd.as_fd()) {
+                Ok(()) => fds.push(fd),
+                error => result = error,
+            }
         }
     });
+    result
 }
 
 /// Finds the descriptors in control messages: `take` gets each with whether the peer sent it, or the
@@ -275,7 +278,7 @@ mod tests {
 
         fn collect(mut self) -> Vec<RawFd> {
             let mut fds = Vec::new();
-            collect(&self.message(), &mut fds);
+            collect(&self.message(), &mut fds).unwrap();
             fds.into_iter().map(IntoRawFd::into_raw_fd).collect()
         }
     }

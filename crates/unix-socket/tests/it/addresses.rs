@@ -295,3 +295,20 @@ mod abstract_names {
         listener.accept().unwrap();
     }
 }
+
+#[test]
+fn a_datagram_from_another_family_is_received_without_its_address() {
+    let inet = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    inet.set_nonblocking(true).unwrap();
+    let address = inet.local_addr().unwrap();
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.send_to(b"lost", address).unwrap();
+    sender.send_to(b"ping", address).unwrap();
+    testkit::until_readable(&inet);
+    let socket = UnixDatagram::from(std::os::fd::OwnedFd::from(inet));
+    fails(socket.recv_from(&mut [0; 8]), ErrorKind::InvalidInput);
+    let mut buf = [0; 8];
+    testkit::until_readable(&socket);
+    assert_eq!(socket.recv(&mut buf).unwrap(), 4);
+    assert_eq!(&buf[..4], b"ping");
+}

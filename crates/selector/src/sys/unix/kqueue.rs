@@ -280,8 +280,15 @@ impl Driver for Kqueue {
             }
         }
         let new = Watch::new(key, interest, opts, kind(fd));
-        let new = self.install(fd, old.as_ref(), new)?;
-        watches.insert(fd, new);
+        let installed = self.install(fd, old.as_ref(), new);
+        match installed {
+            Ok(new) => watches.insert(fd, new),
+            // A left-over still has its filters: whoever registers next takes them over.
+            Err(error) => {
+                watches.extend(old.map(|old| (fd, old)));
+                return Err(error);
+            }
+        };
         Ok(())
     }
 

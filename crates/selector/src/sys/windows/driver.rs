@@ -101,6 +101,16 @@ impl Registry {
             self.sockets.remove(&handle);
         }
     }
+
+    /// Forgets the handles of a socket that were closed without being deregistered.
+    fn forget_closed(&mut self, socket: &Arc<Socket>) {
+        let state = socket.lock();
+        self.sockets.retain(|handle, known| {
+            !Arc::ptr_eq(known, socket)
+                || state.endpoint.has_socket(*handle)
+                || state.ended.contains(handle)
+        });
+    }
 }
 
 /// Sockets whose next poll begins with the next wait.
@@ -415,6 +425,11 @@ impl AfdDriver {
             .count()
     }
 
+    /// How many handles are known.
+    pub(super) fn known(&self) -> usize {
+        self.registry().sockets.len()
+    }
+
     /// How many threads wait.
     pub(super) fn waiting(&self) -> usize {
         self.due().waiting
@@ -534,7 +549,9 @@ impl Driver for AfdDriver {
             }
             // Closed without being deregistered.
             Some(Err(Failure::Gone(_))) | None => {
-                self.registry().remove(key);
+                let mut registry = self.registry();
+                registry.remove(key);
+                registry.forget_closed(&socket);
                 Err(io::ErrorKind::NotFound.into())
             }
         }
@@ -545,15 +562,20 @@ impl Driver for AfdDriver {
         let socket = registry.remove(key);
         let socket = socket.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let mut state = socket.lock();
-        let handle = state.endpoint.deregister(&mut self.polls(&socket), key);
-        if let Some(handle) = handle {
-            if state.endpoint.is_cancelled() {
+        match state.endpoint.deregister(&mut self.polls(&socket), key) {
+            Some(handle) if state.endpoint.is_cancelled() => {
                 state.ended.push(handle);
-            } else {
+                drop(state);
+            }
+            Some(handle) => {
+                drop(state);
                 registry.forget(handle, &socket);
             }
+            None => {
+                drop(state);
+                registry.forget_closed(&socket);
+            }
         }
-        drop(state);
         drop(registry);
         self.sweep();
         Ok(())

@@ -262,6 +262,10 @@ fn a_closed_socket_whose_number_is_an_event_objects_fails_no_poll() {
         assert!(events.iter().all(|event| event.key() == last));
         !events.is_empty()
     });
+    // What ends the registration later forgets the number.
+    assert_eq!(driver.known(), 2);
+    driver.deregister(raw, key).unwrap();
+    assert_eq!(driver.known(), 1);
     // The number is the event object's now.
     std::mem::forget(fixture.sockets);
 }
