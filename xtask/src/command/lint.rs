@@ -6,12 +6,15 @@ mod top_level;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::command::public_api;
 use crate::summary::Summary;
+use crate::workspace;
 
 /// Check formatting, clippy, documentation, the top level, who may import whom, examples and the public API
+///
+/// Clippy also checks what the workspace's build leaves out: the fuzz targets and loom's models.
 ///
 /// Needs: the components rustfmt and clippy of the toolchain in use, and what `public-api` needs.
 #[derive(Args)]
@@ -49,6 +52,23 @@ impl Lint {
             }
             Ok(())
         });
+        summary.step("clippy, fuzz targets", || {
+            let manifest = "xtask/fuzz/Cargo.toml";
+            let cargo = cmd!(
+                sh,
+                "cargo clippy --manifest-path {manifest} -- --deny warnings"
+            );
+            // Nothing is linked: libFuzzer need not be built.
+            let cargo = cargo.env("CUSTOM_LIBFUZZER_PATH", "/libfuzzer.a");
+            Ok(under(cargo, "fuzzing").run()?)
+        });
+        summary.step("clippy, loom models", || {
+            let cargo = cmd!(
+                sh,
+                "cargo clippy --package selector --lib --profile test -- --deny warnings"
+            );
+            Ok(under(cargo, "loom").run()?)
+        });
         summary.step("documentation", || {
             let cargo = cmd!(
                 sh,
@@ -59,6 +79,13 @@ impl Lint {
         summary.step("public API", || public_api::check(sh));
         summary.finish()
     }
+}
+
+/// Sets a `--cfg`, which builds everything anew: in a folder of its own.
+fn under<'a>(cargo: Cmd<'a>, cfg: &str) -> Cmd<'a> {
+    cargo
+        .env("RUSTFLAGS", format!("--cfg {cfg}"))
+        .env("CARGO_TARGET_DIR", workspace::target_dir().join("lint"))
 }
 
 fn refuse(violations: Vec<String>) -> Result<()> {
