@@ -19,6 +19,9 @@ use crate::sys::{RawEvent, Scratch};
 /// [`len`](Events::len) is an upper bound on what the iterator yields. After a `reregister` the event
 /// has the new token, and of its kinds those within the new interest.
 ///
+/// Give each `Poll` a batch of its own. One that goes from one `Poll` to another leaves the first and joins
+/// the second at every change: that is an allocation and two locks more.
+///
 /// ```
 /// use readywire::{Events, Poll};
 /// use std::time::Duration;
@@ -176,6 +179,15 @@ impl Events {
                 self.weed(shared);
             }
         }
+    }
+
+    /// Tells whether [`settle`](Events::settle) would certainly do nothing to a batch that is not empty.
+    #[inline]
+    pub(crate) fn is_settled(&self, shared: &Shared) -> bool {
+        self.raw.first().is_some_and(|first| {
+            let mask = shared.table.resolve_near(first.key());
+            mask.is_some_and(|(_, mask)| !first.kinds().masked(mask).is_empty())
+        })
     }
 
     /// Leaves out all that is not to be handed out.

@@ -395,6 +395,7 @@ impl Poll {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[doc(alias = "EINTR")]
+    #[inline(always)]
     pub fn poll_interruptible(
         &self,
         events: &mut Events,
@@ -744,8 +745,9 @@ impl Inner {
         }
     }
 
-    // Inlined, as all between the caller and the system call: processors mispredict the returns
-    // after one.
+    // Inlined up to the system call of a poll that waits for ever: processors mispredict the returns
+    // out of functions that were called before one. What comes before or after it otherwise would
+    // only make each place that polls larger.
     #[inline(always)]
     fn poll(
         &self,
@@ -754,30 +756,99 @@ impl Inner {
         interruptible: bool,
     ) -> io::Result<usize> {
         events.begin(&self.shared);
-        let result = self.wait_for_events(events, timeout, interruptible);
-        events.count();
-        result.map(|()| events.len())
+        let queued = self.shared.queue.len();
+        match timeout {
+            None if queued == 0 => {
+                let (result, woken) = self.sleep(events, None);
+                self.finish(events, woken, result, interruptible)
+            }
+            Some(timeout) if queued == 0 && !timeout.is_zero() => {
+                self.poll_within(events, timeout, interruptible)
+            }
+            _ => self.poll_now(events, timeout, queued, interruptible),
+        }
     }
 
-    #[inline(always)]
-    fn wait_for_events(
+    /// Ends a poll without a timeout whose first wait is over. This much is for the common case, in which
+    /// it needs no frame of its own.
+    #[inline(never)]
+    fn finish(
+        &self,
+        events: &mut Events,
+        woken: bool,
+        result: io::Result<()>,
+        interruptible: bool,
+    ) -> io::Result<usize> {
+        match result {
+            Ok(()) if !woken && self.shared.queue.is_empty() && events.is_settled(&self.shared) => {
+                events.count();
+                Ok(events.len())
+            }
+            result => self.finish_closely(events, woken, result, interruptible),
+        }
+    }
+
+    #[inline(never)]
+    fn finish_closely(
+        &self,
+        events: &mut Events,
+        woken: bool,
+        result: io::Result<()>,
+        interruptible: bool,
+    ) -> io::Result<usize> {
+        self.complete(events, woken);
+        self.end_poll(events, None, None, interruptible, result)
+    }
+
+    /// Polls with a timeout.
+    #[inline(never)]
+    fn poll_within(
+        &self,
+        events: &mut Events,
+        timeout: Duration,
+        interruptible: bool,
+    ) -> io::Result<usize> {
+        let deadline = deadline(timeout);
+        let first = shortened(timeout, self.selector.slack());
+        let (result, woken) = self.sleep(events, Some(first));
+        self.complete(events, woken);
+        self.end_poll(events, Some(timeout), deadline, interruptible, result)
+    }
+
+    /// Polls without waiting at first.
+    #[inline(never)]
+    fn poll_now(
         &self,
         events: &mut Events,
         timeout: Option<Duration>,
+        queued: usize,
         interruptible: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
+        let result = self.look(events, queued);
         let deadline = match timeout {
-            None | Some(Duration::ZERO) => None,
-            // A timeout beyond what the clock can count is for ever.
-            Some(timeout) => Instant::now().checked_add(timeout),
+            Some(timeout) if events.is_empty() && !timeout.is_zero() => deadline(timeout),
+            _ => None,
         };
-        let slack = self.selector.slack();
-        let first = timeout.map(|timeout| shortened(timeout, slack));
-        let result = self.round(events, first);
-        if !events.is_empty() {
-            return Ok(());
+        self.end_poll(events, timeout, deadline, interruptible, result)
+    }
+
+    /// Ends a poll after its first round.
+    #[inline(always)]
+    fn end_poll(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+        deadline: Option<Instant>,
+        interruptible: bool,
+        mut result: io::Result<()>,
+    ) -> io::Result<usize> {
+        if events.is_empty() {
+            result = self.go_on(events, timeout, deadline, interruptible, result);
+        } else {
+            result = Ok(());
         }
-        self.go_on(events, timeout, deadline, interruptible, result)
+        events.count();
+        result.map(|()| events.len())
     }
 
     /// Goes on after a round that has brought no event, until one does or the time is over.
@@ -818,12 +889,19 @@ impl Inner {
     }
 
     /// Waits once, and puts into `events` what is there.
-    #[inline(always)]
     fn round(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let queued = self.shared.queue.len();
         if queued > 0 || timeout == Some(Duration::ZERO) {
             return self.look(events, queued);
         }
+        let (result, woken) = self.sleep(events, timeout);
+        self.complete(events, woken);
+        result
+    }
+
+    /// Waits for the backend; returns also whether its own wake may be among the events.
+    #[inline(always)]
+    fn sleep(&self, events: &mut Events, timeout: Option<Duration>) -> (io::Result<()>, bool) {
         let (sleep, rest) = (&self.shared.sleep, events.rest());
         sleep.enter(rest);
         let timeout = if self.shared.queue.is_empty() {
@@ -832,14 +910,18 @@ impl Inner {
             Some(Duration::ZERO)
         };
         let result = self.wait(events, events.capacity(), timeout);
-        let woken = sleep.leave(rest);
+        (result, sleep.leave(rest))
+    }
+
+    /// Completes the batch that the backend has begun to fill.
+    #[inline(always)]
+    fn complete(&self, events: &mut Events, woken: bool) {
         events.settle(&self.shared, woken);
         self.drain(events);
-        result
     }
 
     /// Puts into `events` what is there at this moment; `queued` is how much is in the queue.
-    #[inline(never)]
+    #[inline(always)]
     fn look(&self, events: &mut Events, queued: usize) -> io::Result<()> {
         let capacity = events.capacity();
         // Half the room each if both sides have that much, so that neither starves the other. Where
@@ -856,8 +938,7 @@ impl Inner {
                 result = self.wait(events, room, Some(Duration::ZERO));
             }
             let passed = self.shared.sleep.pass();
-            events.settle(&self.shared, passed);
-            self.drain(events);
+            self.complete(events, passed);
             if room > 0 || !events.is_empty() {
                 return result;
             }
@@ -948,13 +1029,27 @@ impl Inner {
     }
 }
 
+/// Returns when `timeout` is over; one beyond what the clock can count never is.
+#[inline]
+fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
 /// What to ask the system for that lets a timeout run out late by up to `slack`: so much less, so that it
 /// mostly runs out in time, and at times too early.
 #[inline]
 fn shortened(timeout: Duration, slack: Duration) -> Duration {
+    match timeout.checked_sub(slack) {
+        Some(rest) if rest >= slack => rest,
+        rest => short(timeout, slack, rest),
+    }
+}
+
+#[cold]
+fn short(timeout: Duration, slack: Duration, rest: Option<Duration>) -> Duration {
     // Not as little as has passed when the system gets to its timer: that would be not to wait.
     let least = timeout.min(slack / 16);
-    timeout.saturating_sub(slack).max(least)
+    rest.unwrap_or_default().max(least)
 }
 
 /// Says of what the system does not know (any more) what is said of what was never registered.

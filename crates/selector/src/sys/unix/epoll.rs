@@ -234,7 +234,7 @@ impl Epoll {
     }
 
     /// Waits in nanoseconds where the kernel can; returns how many events it wrote.
-    #[inline(never)]
+    #[inline]
     fn wait_precisely(
         &self,
         room: &mut [MaybeUninit<libc::epoll_event>],
