@@ -2,11 +2,10 @@
 
 use readywire::net::{TcpListener, TcpStream};
 use readywire::{Events, Poll, PollOpt, Ready, Token};
-use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-const LISTENER: Token = Token(0);
+const LISTENER: Token = Token(usize::MAX); // the others are places in a Vec; none is reserved
 
 struct Connection {
     stream: TcpStream,
@@ -38,40 +37,46 @@ fn main() -> io::Result<()> {
     poll.register(&listener, LISTENER, Ready::readable(), PollOpt::edge())?;
     println!("listening on {}", listener.local_addr()?);
 
-    let mut connections = HashMap::new();
-    let mut last = LISTENER;
+    let mut connections: Vec<Option<Connection>> = Vec::new();
+    let mut free = Vec::new(); // places of connections that are over
     let mut failing = false; // to accept, because no descriptor is left, for example
     loop {
         // Clients that could not be accepted wait for another to leave, or for a second.
         poll.poll(&mut events, failing.then_some(Duration::from_secs(1)))?;
         for event in &events {
-            if let Some(connection) = connections.get_mut(&event.token()) {
-                match Connection::drive(connection) {
+            let Token(place) = event.token();
+            if let Some(Some(connection)) = connections.get_mut(place) {
+                match connection.drive() {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {} // until the next event
-                    _over => drop(connections.remove(&event.token())), // and no longer registered
+                    _over => {
+                        // From here on no event of it is handed out, not even one that is in this
+                        // batch: the next client can have its token at once.
+                        connections[place] = None;
+                        free.push(place);
+                    }
                 }
             }
         }
         while failing || events.iter().any(|event| event.token() == LISTENER) {
-            let token = Token(last.0 + 1);
+            let place = free.last().copied().unwrap_or(connections.len());
             let accepted = listener.accept().and_then(|(stream, _)| {
                 let both = Ready::readable() | Ready::writable();
-                poll.register(&stream, token, both, PollOpt::edge())?;
+                poll.register(&stream, Token(place), both, PollOpt::edge())?;
                 Ok(stream)
             });
             match accepted {
                 Ok(stream) => {
                     let (buffer, start, end) = ([0; 4096], 0, 0);
-                    connections.insert(
-                        token,
-                        Connection {
-                            stream,
-                            buffer,
-                            start,
-                            end,
-                        },
-                    );
-                    last = token;
+                    let connection = Connection {
+                        stream,
+                        buffer,
+                        start,
+                        end,
+                    };
+                    match free.pop() {
+                        Some(place) => connections[place] = Some(connection),
+                        None => connections.push(Some(connection)),
+                    }
                 }
                 Err(error) => {
                     let empty = error.kind() == ErrorKind::WouldBlock;

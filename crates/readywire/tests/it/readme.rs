@@ -25,6 +25,26 @@ fn it_sends_back_what_it_is_sent() {
     }
 }
 
+#[test]
+fn clients_that_come_while_others_leave_get_their_own_bytes() {
+    let server = Server::start(example("minimal").arg("127.0.0.1:0"));
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let text = format!("client {round} of thread {thread}");
+                    let mut client = server.connect();
+                    client.write_all(text.as_bytes()).expect("write");
+                    let mut answer = vec![0; text.len()];
+                    client.read_exact(&mut answer).expect("read");
+                    assert_eq!(answer, text.as_bytes());
+                }
+            });
+        }
+    });
+}
+
 #[cfg(unix)]
 mod on_unix {
     use std::fs::File;
@@ -61,6 +81,36 @@ mod on_unix {
         let log = std::fs::read_to_string(path).expect("the log");
         let lines = log.lines().count();
         assert!((1..=CLIENTS).contains(&lines), "{lines} lines: {log}");
+    }
+
+    /// A client that has left leaves its token to the next one, so that the server does not grow.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn tokens_are_used_again() {
+        const CLIENTS: u64 = 1000;
+        let server = Server::start(example("minimal").arg("127.0.0.1:0"));
+        let serve = || {
+            let mut client = server.connect();
+            client.write_all(b"hello").expect("write");
+            client.shutdown(Shutdown::Write).expect("shut down");
+            // The server has closed its end when this one is read.
+            client.read_to_string(&mut String::new()).expect("read");
+        };
+        serve();
+        let before = memory(server.process.0.id());
+        (0..CLIENTS).for_each(|_| serve());
+        let grown = memory(server.process.0.id()) - before;
+        // A place holds a buffer of 4 KiB.
+        assert!(grown < 4 * CLIENTS / 2, "{grown} KiB more");
+    }
+
+    /// The memory that a process takes, in KiB.
+    #[cfg(target_os = "linux")]
+    fn memory(id: u32) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.expect("a size").parse().expect("a number")
     }
 
     #[test]
