@@ -171,24 +171,44 @@ impl TcpStream {
         TcpStream::from_stream(stream)
     }
 
-    /// Takes over a stream that has just been accepted, as it is: without a system call.
+    /// Takes over a stream that is connected and non-blocking already, without asking the kernel.
     ///
-    /// The stream must be connected, non-blocking already, and its descriptor must have no
-    /// duplicate, so that its drop costs one system call too. It is for listeners; any other
-    /// stream goes through [`from_stream`](TcpStream::from_stream).
+    /// It is for a stream that was accepted elsewhere, by `io_uring` or in another process:
+    /// [`from_stream`](TcpStream::from_stream) would ask for its peer and set its mode, by two system
+    /// calls. Nothing is checked: if the stream is not connected,
+    /// [`finish_connect`](TcpStream::finish_connect) returns `Ok` all the same, and if it blocks, so do
+    /// reads and writes.
+    ///
+    /// # Platform-specific behaviour
+    /// On Apple's systems one system call keeps writes from raising SIGPIPE (`SO_NOSIGPIPE`).
     ///
     /// # Examples
     /// ```
-    /// use socket2::SockRef;
     /// use readywire::net::TcpStream;
+    /// use std::io::{ErrorKind, Read};
     ///
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
-    /// let (socket, _) = socket_calls::accept(&SockRef::from(&listener))?;
-    /// let stream = TcpStream::from_accepted(socket.into());
+    /// let (accepted, _) = listener.accept()?;
+    /// accepted.set_nonblocking(true)?; // as `accept4` and `io_uring` do it by themselves
+    ///
+    /// let mut stream = TcpStream::from_connected(accepted);
     /// assert!(stream.finish_connect().is_ok());
+    /// assert_eq!(stream.read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    pub fn from_connected(stream: net::TcpStream) -> TcpStream {
+        // Fails only where the connection is over already: nothing is written to it then.
+        let _over = socket_calls::silence(&SockRef::from(&stream)).is_err();
+        TcpStream {
+            io: IoSource::new(stream),
+            attempt: Arc::new(Attempt::connected()),
+        }
+    }
+
+    /// Takes over a stream that `tcp-listener` has just accepted: it has no duplicate, so that its drop
+    /// is one system call too.
+    #[doc(hidden)]
     #[inline]
     pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
         TcpStream {

@@ -28,6 +28,7 @@ const BUDGET: &[(&str, usize)] = &[
     ("connect", 2),
     // Makes it non-blocking, and asks whether it is connected.
     ("from_stream", 2),
+    ("from_connected", 0),
     ("finish_connect", 1),
     ("finish_connect again", 0),
     ("finish_connect in progress", 2),
@@ -172,6 +173,8 @@ fn operations(listener: &net::TcpListener, address: &SocketAddr) {
 
     let taken = net::TcpStream::connect(address).unwrap();
     measure("from_stream", || TcpStream::from_stream(taken)).unwrap();
+    let taken = net::TcpStream::connect(address).unwrap();
+    measure("from_connected", || TcpStream::from_connected(taken));
     let other = TcpStream::connect(address).unwrap();
     measure("drop", || drop(other));
     let other = TcpStream::connect(address).unwrap();
