@@ -1,8 +1,10 @@
-//! What a caller can do wrong, told before the system is asked.
+//! Why an option is refused: what a caller can do wrong, told before the system is asked, and what the system
+//! does not know.
 
 use std::io;
 
-/// Why a value was refused; it sits inside the [`io::Error`], whose kind is
+/// Why an option was refused, inside the [`io::Error`]. Its kind is
+/// [`Unsupported`](io::ErrorKind::Unsupported) for an option that the system does not know, otherwise
 /// [`InvalidInput`](io::ErrorKind::InvalidInput).
 ///
 /// # Examples
@@ -44,11 +46,24 @@ pub enum OptionError {
         /// The system's name of the option, such as `TCP_CONGESTION`.
         option: &'static str,
     },
+    /// The system does not know the option, or not for this kind of socket (`ENOPROTOOPT`, and
+    /// `EOPNOTSUPP` when it is read); nothing was changed.
+    #[error("{option}: unknown to this system{} or to this kind of socket", known(*since))]
+    Unknown {
+        /// The system's name of the option, such as `TCP_FASTOPEN_CONNECT`.
+        option: &'static str,
+        /// Which version of the system brought it, such as `Linux 4.11`; `None` if every version in use has it.
+        since: Option<&'static str>,
+    },
+}
+
+fn known(since: Option<&str>) -> String {
+    since.map_or(String::new(), |version| format!(" (known since {version})"))
 }
 
 impl OptionError {
-    /// Finds the reason in an error that [`set`](crate::ReadWrite::set) returned; `None` if the
-    /// error came from the system.
+    /// Finds the reason in an error that [`get`](crate::ReadWrite::get) or [`set`](crate::ReadWrite::set)
+    /// returned; `None` if it is another error of the system's.
     ///
     /// # Examples
     ///
@@ -61,6 +76,12 @@ impl OptionError {
 
 impl From<OptionError> for io::Error {
     fn from(error: OptionError) -> Self {
-        Self::new(io::ErrorKind::InvalidInput, error)
+        let kind = match error {
+            OptionError::Unknown { .. } => io::ErrorKind::Unsupported,
+            OptionError::OutOfRange { .. } | OptionError::NulByte { .. } => {
+                io::ErrorKind::InvalidInput
+            }
+        };
+        Self::new(kind, error)
     }
 }

@@ -303,7 +303,8 @@ impl<T: Value> ReadWrite<T> {
     ///
     /// # Errors
     ///
-    /// What the system says, unchanged.
+    /// `Unsupported` with an [`OptionError`] inside for an option that the system does not know; otherwise any
+    /// error from `getsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -317,8 +318,8 @@ impl<T: Value> ReadWrite<T> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
-    /// otherwise what the system says, unchanged.
+    /// With an [`OptionError`] inside: `InvalidInput` for a value outside the option's range, `Unsupported` for an
+    /// option that the system does not know. Otherwise any error from `setsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -344,7 +345,8 @@ impl<T: Value> ReadOnly<T> {
     ///
     /// # Errors
     ///
-    /// What the system says, unchanged.
+    /// `Unsupported` with an [`OptionError`] inside for an option that the system does not know; otherwise any
+    /// error from `getsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -372,8 +374,8 @@ impl<T: Value> WriteOnly<T> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
-    /// otherwise what the system says, unchanged.
+    /// With an [`OptionError`] inside: `InvalidInput` for a value outside the option's range, `Unsupported` for an
+    /// option that the system does not know. Otherwise any error from `setsockopt(2)`.
     ///
     /// # Examples
     ///

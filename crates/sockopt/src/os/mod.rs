@@ -3,9 +3,12 @@
 //! Nothing outside this folder names a system. A new option is one constant in `socket`, `ip` or
 //! `tcp`; a new system is an arm of `SYSTEM` and its name in the lists of the options it has.
 
+use std::io;
+
 use cfg_if::cfg_if;
 
-use crate::option::AnyOption;
+use crate::error::OptionError;
+use crate::option::{AnyOption, Id};
 
 cfg_if! {
     if #[cfg(unix)] {
@@ -20,6 +23,46 @@ cfg_if! {
         use windows_sys::Win32::Networking::WinSock as sys;
     } else {
         compile_error!("sockopt needs the sockets of a Unix or of Windows");
+    }
+}
+
+/// Names the option, and the version that brought it, where the system says no more than that it does not know
+/// the option, by one of the errors `unknown`.
+#[cold]
+fn explain(id: Id, unknown: &[i32], error: io::Error) -> io::Error {
+    let code = error.raw_os_error();
+    if !code.is_some_and(|code| unknown.contains(&code)) {
+        return error;
+    }
+    OptionError::Unknown {
+        option: id.text,
+        since: SINCE
+            .iter()
+            .find_map(|(option, version)| (*option == id.text).then_some(*version)),
+    }
+    .into()
+}
+
+cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        /// Which versions of the system brought options, of those versions that Rust supports.
+        const SINCE: &[(&str, &str)] = &[
+            ("SO_BUSY_POLL", "Linux 3.11"),
+            ("SO_INCOMING_CPU", "Linux 3.19"),
+            ("SO_REUSEPORT", "Linux 3.9"),
+            ("TCP_FASTOPEN", "Linux 3.7"),
+            ("TCP_FASTOPEN_CONNECT", "Linux 4.11"),
+            ("TCP_NOTSENT_LOWAT", "Linux 3.12"),
+        ];
+    } else if #[cfg(windows)] {
+        const SINCE: &[(&str, &str)] = &[
+            ("TCP_FASTOPEN", "Windows 10 1607"),
+            ("TCP_KEEPCNT", "Windows 10 1703"),
+            ("TCP_KEEPIDLE", "Windows 10 1709"),
+            ("TCP_KEEPINTVL", "Windows 10 1709"),
+        ];
+    } else {
+        const SINCE: &[(&str, &str)] = &[];
     }
 }
 

@@ -392,7 +392,7 @@ options! {
         /// Whether connecting waits for the first write, to carry its data
         /// (`TCP_FASTOPEN_CONNECT`).
         ///
-        /// Before Linux 4.11 it fails with `ENOPROTOOPT` ("Protocol not available").
+        /// Unknown before Linux 4.11.
         ///
         /// # Examples
         ///

@@ -41,11 +41,13 @@ pub(crate) fn borrow(socket: &(impl AsSock + ?Sized)) -> Sock<'_> {
 pub(crate) fn get(sock: Sock<'_>, id: Id, buffer: &mut [u8]) -> io::Result<usize> {
     // SAFETY: the values of this crate's options are numbers and names, without pointers.
     unsafe { system_call::getsockopt(sock, id.level, id.number, buffer) }
+        .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT, libc::EOPNOTSUPP], error))
 }
 
-/// Sets an option to `value`.
+/// Sets an option to `value`. `EOPNOTSUPP` may mean here that the option is switched off.
 #[inline]
 pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
     // SAFETY: as in `get`.
     unsafe { system_call::setsockopt(sock, id.level, id.number, value) }
+        .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT], error))
 }

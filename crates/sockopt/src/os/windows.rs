@@ -47,7 +47,11 @@ pub(crate) fn get(sock: Sock<'_>, id: Id, buffer: &mut [u8]) -> io::Result<usize
     let result =
         unsafe { WinSock::getsockopt(handle, id.level, id.number, pointer, &raw mut length) };
     if result == SOCKET_ERROR {
-        return Err(io::Error::last_os_error());
+        return Err(super::explain(
+            id,
+            &[WinSock::WSAENOPROTOOPT],
+            io::Error::last_os_error(),
+        ));
     }
     let filled = usize::try_from(length).map_err(io::Error::other)?;
     Ok(filled.min(buffer.len()))
@@ -61,7 +65,11 @@ pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
     let result =
         unsafe { WinSock::setsockopt(handle, id.level, id.number, value.as_ptr(), length) };
     if result == SOCKET_ERROR {
-        Err(io::Error::last_os_error())
+        Err(super::explain(
+            id,
+            &[WinSock::WSAENOPROTOOPT],
+            io::Error::last_os_error(),
+        ))
     } else {
         Ok(())
     }

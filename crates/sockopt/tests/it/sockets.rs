@@ -70,6 +70,27 @@ fn what_is_no_socket_gets_the_error_of_the_system() {
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn an_unknown_option_is_named_with_the_version_that_brought_it() {
+    use std::io::ErrorKind;
+
+    let datagrams = crate::support::udp();
+    for (error, text) in [
+        (
+            sockopt::FASTOPEN_CONNECT.get(&datagrams).unwrap_err(),
+            "TCP_FASTOPEN_CONNECT: unknown to this system (known since Linux 4.11) or to this kind of socket",
+        ),
+        (
+            sockopt::NODELAY.set(&datagrams, true).unwrap_err(),
+            "TCP_NODELAY: unknown to this system or to this kind of socket",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
+
 #[test]
 fn a_fresh_socket_has_no_pending_error() {
     assert!(sockopt::take_error(&tcp()).unwrap().is_none());

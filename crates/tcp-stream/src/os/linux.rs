@@ -39,7 +39,7 @@ impl TcpStream {
     /// use [`connect_stream`](TcpStream::connect_stream).
     ///
     /// # Errors
-    /// `ENOPROTOOPT` ("Protocol not available") before Linux 4.11, which added the option;
+    /// `Unsupported` before Linux 4.11, which added the option, with a [`sockopt::OptionError`] that says so;
     /// `EOPNOTSUPP` if the administrator turned it off (`net.ipv4.tcp_fastopen`); otherwise any error
     /// of [`connect`](TcpStream::connect). Nothing is left open then: call `connect` instead.
     ///
