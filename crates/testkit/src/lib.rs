@@ -42,7 +42,9 @@ pub use crate::random::Random;
 pub use crate::sandbox::{Call, Refusal, refuse};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::skip::lacks_strace;
-pub use crate::skip::{lacks_ipv6, lacks_ipv6_sockets, loopbacks, skip};
+pub use crate::skip::{
+    lacks_file, lacks_ipv6, lacks_ipv6_sockets, lacks_option, lacks_urgent_data, loopbacks, skip,
+};
 pub use crate::sockets::{
     Blackhole, blackhole, drain, fill, refused_address, reset, tcp_pair, tcp_pair_on,
 };

@@ -4,15 +4,16 @@
 //! has is not skipped: its tests assert what it does instead.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::Path;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::process::Command;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::sync::OnceLock;
 use std::{env, thread};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::Test;
 
@@ -97,6 +98,48 @@ pub fn lacks_strace() -> bool {
         skip("no strace");
     }
     !traces
+}
+
+/// Whether this machine has no such file, such as one of `/proc` in a small root directory. Records that the
+/// test is skipped then.
+#[must_use]
+#[track_caller]
+pub fn lacks_file(path: &str) -> bool {
+    let lacks = !Path::new(path).exists();
+    if lacks {
+        skip(&format!("no {path}"));
+    }
+    lacks
+}
+
+/// Whether this system does not know an option, by the result of reading or setting it on a socket of the right
+/// kind. Records that the test is skipped then, or a part of it.
+///
+/// # Panics
+/// If the error does not name the option.
+#[must_use]
+#[track_caller]
+pub fn lacks_option<T>(result: &io::Result<T>) -> bool {
+    let error = match result {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => error.to_string(),
+        _ => return false,
+    };
+    let named = error.split_once(": unknown to this system");
+    let (option, _) = named.unwrap_or_else(|| panic!("not by name: {error}"));
+    skip(&format!("no {option}"));
+    true
+}
+
+/// Whether this system sends no urgent data. Records that the test is skipped then, or a part of it.
+#[must_use]
+#[track_caller]
+pub fn lacks_urgent_data() -> bool {
+    let (_stream, peer) = crate::tcp_pair();
+    let lacks = SockRef::from(&peer).send_out_of_band(b"!").is_err();
+    if lacks {
+        skip("no urgent data");
+    }
+    lacks
 }
 
 /// Whether a program cannot start itself, as under an emulator. Records that the test is skipped then.

@@ -98,6 +98,7 @@ impl ThreadId {
 
     #[track_caller]
     fn wait_until_asleep(&self) {
+        // Without the list of threads nothing tells: the test goes on too early at worst.
         crate::until("the thread sleeps", || {
             let stat = format!("/proc/self/task/{}/stat", self.0);
             // A thread whose time was short may be over by now, on a busy machine: joining tells.

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -57,11 +57,14 @@ pub fn nonblocking(descriptor: impl AsFd) {
 /// of one's own, see [`in_child`].
 #[track_caller]
 pub fn descriptors() -> Vec<RawFd> {
-    let mut open: Vec<RawFd> = fs::read_dir("/dev/fd")
-        .expect("a list of the open descriptors")
-        .map(|entry| entry.expect("an entry").file_name())
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect();
+    let mut open: Vec<RawFd> = match fs::read_dir("/dev/fd") {
+        Ok(list) => list
+            .map(|entry| entry.expect("an entry").file_name())
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect(),
+        // In a small root directory: more than a test opens.
+        Err(_) => (0..1024).collect(),
+    };
     // The list had a descriptor too, which is closed by now.
     open.retain(|fd| flags(*fd).is_some());
     open.sort_unstable();
@@ -120,6 +123,21 @@ pub fn restore_sigpipe() {
     // SAFETY: the default action runs no code of ours.
     let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     assert_ne!(before, libc::SIG_ERR, "{}", io::Error::last_os_error());
+    unblock(libc::SIGPIPE);
+}
+
+/// Lets a signal reach this thread: a process may be started with signals blocked.
+fn unblock(signal: c_int) {
+    // SAFETY: a set is bits, or numbers, all of which may be zero.
+    let mut signals: libc::sigset_t = unsafe { mem::zeroed() };
+    // SAFETY: the set is this function's own.
+    let emptied = unsafe { libc::sigemptyset(&mut signals) };
+    // SAFETY: as above.
+    let added = unsafe { libc::sigaddset(&mut signals, signal) };
+    assert_eq!((emptied, added), (0, 0), "{}", io::Error::last_os_error());
+    // SAFETY: the set is whole; the old one is not asked for.
+    let unblocked = unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &signals, ptr::null_mut()) };
+    assert_eq!(unblocked, 0, "{}", io::Error::from_raw_os_error(unblocked));
 }
 
 /// A thread that is interrupted; see [`interrupt_every`]. Dropping ends it.
@@ -152,6 +170,7 @@ pub fn interrupt_every(interval: Duration) -> Interruptions {
     // SAFETY: the structure is whole, and the handler does what is safe in any context.
     let handled = unsafe { libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) };
     assert_eq!(handled, 0, "{}", io::Error::last_os_error());
+    unblock(libc::SIGALRM);
 
     // SAFETY: takes nothing and touches no memory of ours.
     let this = unsafe { libc::pthread_self() };
@@ -287,6 +306,13 @@ pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
     );
 }
 
+/// The path of this program, also where there is no `/proc` to find it by.
+fn this_program() -> PathBuf {
+    let started_as = || Some(PathBuf::from(env::args_os().next()?));
+    let program = env::current_exe().ok().or_else(started_as);
+    program.expect("the path of this program")
+}
+
 /// Runs nothing if there is no command, which the test's process alone asks for.
 #[track_caller]
 fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Option<Command>, body: F) {
@@ -297,7 +323,7 @@ fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Option<Command>, body
     if env::var(CHILD).is_ok_and(|child| child == test) {
         return body();
     }
-    let program = env::current_exe().expect("the path of this program");
+    let program = this_program();
     let Some(mut command) = command(&program) else {
         return;
     };

@@ -61,6 +61,10 @@ struct Args {
     #[arg(long)]
     backend: Option<Backend>,
 
+    /// Wait in whole milliseconds, for sandboxes that kill a process that wants more
+    #[arg(long)]
+    millisecond_timeouts: bool,
+
     /// How many clients there are
     #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
@@ -90,6 +94,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if args.millisecond_timeouts {
+        Poll::use_millisecond_timeouts();
+    }
     let stop = Arc::new(Stop::default());
     let at_interrupt = Arc::clone(&stop);
     ctrlc::set_handler(move || at_interrupt.ask()).context("cannot listen for Ctrl-C")?;

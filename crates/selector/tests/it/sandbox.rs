@@ -13,6 +13,7 @@ testkit::on_each_backend! {
     timed_polls_work_where_precise_waits_are_forbidden,
     a_filter_that_kills_is_never_reached_after_the_switch,
     wakes_work_where_eventfd_is_refused,
+    descriptors_0_to_2_are_like_any_others,
 }
 
 /// The calls that wait in nanoseconds. Where ppoll(2) is the kernel's only poll(2) no sandbox of a
@@ -119,5 +120,33 @@ fn wakes_work_where_eventfd_is_refused(backend: Backend) {
             assert_eq!(token, Some(Token(1)), "round {round}");
         }
         expect_polls_to_work(backend);
+    });
+}
+
+/// A service may be started with them closed, and a runtime other than Rust's leaves them so.
+fn descriptors_0_to_2_are_like_any_others(backend: Backend) {
+    in_child(|| {
+        let streams = [0, 1, 2].map(|fd| {
+            // SAFETY: takes a number, touches no memory of ours.
+            let kept = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10) };
+            // SAFETY: nothing uses the descriptor until it is restored.
+            let closed = unsafe { libc::close(fd) };
+            assert!(kept >= 10 && closed == 0);
+            kept
+        });
+        let result = std::panic::catch_unwind(|| {
+            let (poll, _) = setup(backend);
+            assert!(std::os::fd::AsRawFd::as_raw_fd(&poll) <= 2, "{poll:?}");
+            expect_polls_to_work(backend);
+            let (poll, mut events) = setup(backend);
+            let waker = Waker::new(&poll, Token(0)).unwrap();
+            waker.wake().unwrap();
+            assert_eq!(collect(&poll, &mut events)[0].token(), Token(0));
+        });
+        for (fd, kept) in (0..).zip(streams) {
+            // SAFETY: whatever had the number is closed by now.
+            assert_eq!(unsafe { libc::dup2(kept, fd) }, fd);
+        }
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }

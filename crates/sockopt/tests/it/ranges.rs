@@ -26,7 +26,11 @@ fn refused<T: Debug + PartialEq>(
     set: impl FnOnce() -> io::Result<()>,
     message: &str,
 ) {
-    let before = get().expect("a value before");
+    let before = get();
+    if testkit::lacks_option(&before) {
+        return;
+    }
+    let before = before.expect("a value before");
     let error = set().expect_err(message);
     assert_eq!(error.to_string(), message);
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
@@ -325,7 +329,11 @@ mod linux {
         let Some(socket) = tcp_v6() else {
             return;
         };
-        let hops = sockopt::HOP_LIMIT.get(&socket).unwrap();
+        let hops = sockopt::HOP_LIMIT.get(&socket);
+        if testkit::lacks_option(&hops) {
+            return;
+        }
+        let hops = hops.unwrap();
         sockopt::TTL.set(&socket, 9).unwrap();
         assert_eq!(sockopt::TTL.get(&socket).unwrap(), 9);
         assert_eq!(sockopt::HOP_LIMIT.get(&socket).unwrap(), hops);

@@ -222,6 +222,20 @@ mod linux {
                 )
             };
             assert_eq!(set == 0, flow != 0, "{}", std::io::Error::last_os_error());
+            let (mut value, mut len): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
+            // SAFETY: pointers and length are of live integers.
+            let read = unsafe {
+                libc::getsockopt(
+                    socket.as_raw_fd(),
+                    libc::IPPROTO_IPV6,
+                    IPV6_FLOWINFO_SEND,
+                    (&raw mut value).cast(),
+                    &raw mut len,
+                )
+            };
+            if set == 0 && read != 0 {
+                return testkit::skip("no IPV6_FLOWINFO_SEND");
+            }
             let stream = TcpStream::connect_stream(socket.into(), &address).unwrap();
             wait(&stream, Ready::WRITABLE);
             assert_eq!(stream.peer_addr().unwrap(), address);

@@ -60,6 +60,9 @@ fn a_constructor_that_fails_closes_what_it_had() {
 
 #[test]
 fn no_descriptor_survives_exec() {
+    if testkit::lacks_file("/dev/fd") {
+        return;
+    }
     in_child(|| {
         let inherited = |during: &str| -> BTreeSet<String> {
             let list = Command::new("ls").arg("/dev/fd/").output().unwrap();
@@ -78,7 +81,7 @@ fn no_descriptor_survives_exec() {
             TcpStream::from_stream(net::TcpStream::connect(address).unwrap()).unwrap(),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             TcpStream::connect_fast_open(&address).unwrap_or_else(|error| {
-                assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
                 TcpStream::connect(&address).unwrap()
             }),
         ];

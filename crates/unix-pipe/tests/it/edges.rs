@@ -102,7 +102,7 @@ fn libc_drains_and_fills_through_try_io(backend: Backend) {
     let (reader, writer) = pipe().unwrap();
     let read = || {
         reader.try_io(Ready::READABLE, |reader| {
-            let mut buf = [0_u8; 1 << 17];
+            let mut buf = vec![0_u8; 1 << 17];
             // SAFETY: the descriptor is borrowed, hence open, and the buffer is as long as told.
             let count =
                 unsafe { libc::read(reader.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len()) };

@@ -699,8 +699,9 @@ mod descriptors {
     fn a_file_is_refused_or_always_ready(backend: Backend) {
         let (poll, mut events) = setup(backend);
         let refused = backend == Backend::Epoll;
-        let program = std::env::current_exe().unwrap();
-        let file = IoSource::new(File::open(program).unwrap());
+        let path = std::env::temp_dir().join(format!("readywire-{}-{backend}", std::process::id()));
+        let file = IoSource::new(File::create_new(&path).unwrap());
+        std::fs::remove_file(path).unwrap();
         let result = poll.register(&file, Token(1), Ready::READABLE, PollOpt::LEVEL);
         if backend == Backend::Poll || !refused {
             result.unwrap();

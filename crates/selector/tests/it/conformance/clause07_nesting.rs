@@ -1,6 +1,6 @@
 //! A `Poll` as a source of another one, where a `Poll` has a descriptor.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -317,8 +317,14 @@ fn watch(poll: &Poll) {
         revents: 0,
     };
     let timeout = DEADLINE.as_millis() as libc::c_int;
-    // SAFETY: there is one structure, which outlives the call.
-    let ready = unsafe { libc::poll(&mut pollfd, 1, timeout) };
+    let ready = loop {
+        // SAFETY: there is one structure, which outlives the call.
+        let ready = unsafe { libc::poll(&mut pollfd, 1, timeout) };
+        // A process may get signals.
+        if ready != -1 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            break ready;
+        }
+    };
     assert_eq!(ready, 1, "the descriptor is readable");
 }
 

@@ -33,6 +33,9 @@ fn a_polls_descriptors_are_closed_on_exec(backend: Backend) {
             .collect();
         assert!(own.contains(&poll.as_raw_fd()), "{own:?}");
         assert!(own.iter().all(|fd| is_close_on_exec(*fd)), "{own:?}");
+        if testkit::lacks_file("/dev/fd") {
+            return;
+        }
         let list = Command::new("ls")
             .args(["-l", "/dev/fd/"])
             .output()
