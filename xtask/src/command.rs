@@ -10,6 +10,7 @@ mod mutants;
 mod netns;
 mod platforms;
 mod public_api;
+mod sandbox;
 mod sanitize;
 mod soak;
 mod test;
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     Fuzz(fuzz::Fuzz),
     Sanitize(sanitize::Sanitize),
     Soak(soak::Soak),
+    Sandbox(sandbox::Sandbox),
+    #[command(hide = true)]
+    Launch(sandbox::Launch),
     Ci(ci::Ci),
 }
 
@@ -53,6 +57,8 @@ impl Command {
             Self::Fuzz(command) => command.run(sh),
             Self::Sanitize(command) => command.run(sh),
             Self::Soak(command) => command.run(sh),
+            Self::Sandbox(command) => command.run(sh),
+            Self::Launch(command) => command.run(),
             Self::Ci(command) => command.run(sh),
         }
     }

@@ -8,6 +8,7 @@ mod command;
 mod cross;
 mod debian;
 mod namespace;
+mod process;
 mod suite;
 mod summary;
 mod sysroot;

@@ -62,6 +62,16 @@ impl<'a> Namespace<'a> {
             .run()?)
     }
 
+    /// Sets a parameter of the kernel's that each namespace has its own of, by its name for `sysctl(8)`.
+    pub(crate) fn set(&self, parameter: &str, value: &str) -> Result<()> {
+        let file = format!("/proc/sys/{}", parameter.replace('.', "/"));
+        let script = format!("echo {value} > {file}");
+        self.exec("sh")
+            .args(["-c", &script])
+            .run()
+            .with_context(|| format!("cannot set {parameter}"))
+    }
+
     /// Replaces all rules of nftables by those of one chain on packets that come in.
     pub(crate) fn filter(&self, rules: &[&str]) -> Result<()> {
         let rules = rules.join("\n");

@@ -18,6 +18,7 @@ const CHECKS: &[&str] = &[
     "test",
     "test --rps",
     "netns",
+    "sandbox",
     "soak --minutes 1",
     "fuzz --seconds 60",
 ];

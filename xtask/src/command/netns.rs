@@ -1,7 +1,6 @@
 //! `cargo xtask netns`
 
 mod network;
-mod process;
 mod relay;
 mod scenarios;
 

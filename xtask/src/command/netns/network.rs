@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use super::process::Running;
 use super::relay::{self, Conditions};
 use crate::namespace::Namespace;
+use crate::process::Running;
 
 /// The address of the server's end; of a network that is for documentation alone.
 pub(super) const SERVER: &str = "192.0.2.1";

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use xshell::{Cmd, Shell};
 
 use super::network::{LINK, Network, SERVER};
-use super::process::Running;
 use super::relay::Conditions;
 use crate::namespace::Namespace;
+use crate::process::Running;
 use crate::{cross, suite};
 
 type Scenario = fn(&Lab<'_>) -> Result<()>;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use xshell::{Cmd, Shell, cmd};
 
 /// A program with its output. Dropping kills it.
-pub(super) struct Running {
+pub(crate) struct Running {
     shown: String,
     child: Child,
     lines: Receiver<String>,
@@ -20,14 +20,14 @@ pub(super) struct Running {
 }
 
 /// What a program that has ended left.
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// What it wrote, to either stream.
-    pub(super) output: String,
+    pub(crate) output: String,
 }
 
 impl Running {
-    pub(super) fn start(command: Cmd<'_>) -> Result<Self> {
+    pub(crate) fn start(command: Cmd<'_>) -> Result<Self> {
         let shown = command.to_string();
         let (reader, writer) = io::pipe()?;
         let child = Command::from(command)
@@ -54,7 +54,7 @@ impl Running {
     }
 
     /// Waits for a line that begins with `prefix`; returns the rest of it.
-    pub(super) fn line(&mut self, prefix: &str, limit: Duration) -> Result<String> {
+    pub(crate) fn line(&mut self, prefix: &str, limit: Duration) -> Result<String> {
         let until = Instant::now() + limit;
         loop {
             match self.read_line(until) {
@@ -69,7 +69,7 @@ impl Running {
     }
 
     /// Waits for the program's end.
-    pub(super) fn end(mut self, limit: Duration) -> Result<Ended> {
+    pub(crate) fn end(mut self, limit: Duration) -> Result<Ended> {
         let until = Instant::now() + limit;
         loop {
             match self.read_line(until) {
@@ -88,7 +88,7 @@ impl Running {
     ///
     /// # Errors
     /// If it ends by then.
-    pub(super) fn keep_running(&mut self, time: Duration) -> Result<()> {
+    pub(crate) fn keep_running(&mut self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         loop {
             match self.read_line(until) {
@@ -100,7 +100,7 @@ impl Running {
     }
 
     /// Has the program end as by Ctrl-C.
-    pub(super) fn interrupt(self, sh: &Shell, limit: Duration) -> Result<Ended> {
+    pub(crate) fn interrupt(self, sh: &Shell, limit: Duration) -> Result<Ended> {
         let process = self.child.id().to_string();
         cmd!(sh, "kill -INT {process}").quiet().run()?;
         self.end(limit)
