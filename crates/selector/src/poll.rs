@@ -1000,6 +1000,13 @@ impl Inner {
         self.pass_on();
     }
 
+    /// Prepares for this `Poll` becoming a source of another.
+    #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
+    pub(crate) fn enter_outer(&self) {
+        self.shared.sleep.enter_outer();
+        self.pass_on();
+    }
+
     /// Wakes a sleeper if there is something in the queue for it.
     fn pass_on(&self) {
         if !self.shared.queue.is_empty() && self.shared.sleep.must_wake() {

@@ -246,7 +246,9 @@ pub(crate) struct Sleep {
     waking: AtomicBool,
     /// Somebody else waits on the poll's own descriptor, so that nobody seems to sleep while
     /// somebody does.
-    lent: AtomicBool,
+    ///
+    /// How often it is registered with another `Poll`, and [`Sleep::LENT`].
+    lent: AtomicUsize,
     /// Whether somebody has the seat.
     taken: AtomicBool,
 }
@@ -259,6 +261,9 @@ pub(crate) enum Rest {
 }
 
 impl Sleep {
+    /// Set in `lent` while the descriptor may be in use anywhere.
+    const LENT: usize = 1 << (usize::BITS - 1);
+
     /// Gives the seat to who asks, if nobody has it.
     pub(crate) fn take_seat(&self) -> Rest {
         if self.taken.swap(true, Ordering::Acquire) {
@@ -306,8 +311,28 @@ impl Sleep {
     /// Lets wakes through even when nobody sleeps: the poll's descriptor is watched elsewhere.
     pub(crate) fn lend(&self) {
         write(Ordering::SeqCst, |ordering| {
-            self.lent.store(true, ordering);
+            self.lent.fetch_or(Sleep::LENT, ordering)
         });
+    }
+
+    /// Lets wakes through for a registration with another `Poll`, until [`leave_outer`](Sleep::leave_outer).
+    #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
+    pub(crate) fn enter_outer(&self) {
+        write(Ordering::SeqCst, |ordering| {
+            self.lent.fetch_add(1, ordering)
+        });
+    }
+
+    #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
+    pub(crate) fn leave_outer(&self) {
+        self.lent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Ends what [`lend`](Sleep::lend) began. The caller makes sure that nobody polls meanwhile, and says
+    /// whether the poll is registered with another.
+    #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
+    pub(crate) fn reclaim(&self, is_nested: bool) {
+        self.lent.store(usize::from(is_nested), Ordering::Relaxed);
     }
 
     /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then
@@ -329,7 +354,7 @@ impl Sleep {
     pub(crate) fn must_wake(&self) -> bool {
         let somebody = read(Ordering::SeqCst, |ordering| self.seat.load(ordering))
             || read(Ordering::SeqCst, |ordering| self.standing.load(ordering)) > 0
-            || read(Ordering::SeqCst, |ordering| self.lent.load(ordering));
+            || read(Ordering::SeqCst, |ordering| self.lent.load(ordering)) > 0;
         somebody
             && !write(Ordering::SeqCst, |ordering| {
                 self.waking.swap(true, ordering)

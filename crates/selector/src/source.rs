@@ -561,6 +561,15 @@ impl Place {
         poll.deregister(source, key.index(), Some(key))
     }
 
+    /// Tells whether the source is registered with a `Poll` that there is still.
+    #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
+    pub(crate) fn is_registered(&self) -> bool {
+        let standing = self.lock();
+        standing
+            .as_ref()
+            .is_some_and(|at| at.poll.strong_count() > 0)
+    }
+
     #[inline]
     fn is_observed(&self) -> bool {
         self.observed.load(Ordering::Relaxed)

@@ -425,7 +425,7 @@ impl fmt::Debug for SetReadiness {
 ///
 /// There can be any number for one `Poll`. Wakes that no poll has returned yet are one event, whose
 /// readiness is `READABLE`. A wake costs no system call while a poller is awake or a wake is
-/// pending, unless the `Poll` has lent its descriptor.
+/// pending, unless the `Poll` has lent its descriptor (`AsFd`, until `Poll::reclaim_fd`).
 ///
 /// A wake is delivered even if the last clone of its waker is dropped right afterwards: under the
 /// waker's token, by the poll that is waiting or by the next one. It is lost only if the `Poll`

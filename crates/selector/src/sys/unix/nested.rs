@@ -9,9 +9,13 @@ use token_ready::{PollOpt, Ready, Token};
 use crate::{Evented, Poll, RegistrationError};
 
 impl AsFd for Poll {
-    /// Lends the descriptor, which is readable when a poll would return something.
+    /// Lends the descriptor, which is readable when a poll would return something, for another event loop
+    /// to wait on.
     ///
-    /// From here on a wake writes to it even when no thread polls.
+    /// From the first call on, every wake that finds none pending writes to it, also while no thread polls,
+    /// when it would otherwise cost no system call. [`Poll::reclaim_fd`] ends that. A program whose other
+    /// loop is a `Poll` registers an [`EventedPoll`] instead, which lends the descriptor only as long as it is
+    /// registered.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inner.lend();
         self.inner.selector.as_fd()
@@ -19,8 +23,41 @@ impl AsFd for Poll {
 }
 
 impl AsRawFd for Poll {
+    /// Lends the descriptor as [`as_fd`](AsFd::as_fd) does, with the same cost for each wake.
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
+    }
+}
+
+impl Poll {
+    /// Ends what `AsFd` and `AsRawFd` began: wakes cost no system call again while no thread polls.
+    ///
+    /// It is for a program that handed the descriptor to another event loop, such as a toolkit's, and
+    /// polls by itself again. As it takes `&mut self`, no `BorrowedFd` of the descriptor is left. Numbers and
+    /// duplicates may be: whoever still waits on one may miss wakes from now on, while polls return them all.
+    /// A registration as an [`EventedPoll`] goes on.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{Poll, Token, Waker};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let mut poll = Poll::new()?;
+    /// let waker = Waker::new(&poll, Token(0))?;
+    ///
+    /// let _other_loop_waits_on = poll.as_fd();
+    /// waker.wake()?;
+    /// assert_eq!(poll.stats().wakes_sent, 1);
+    ///
+    /// poll.reclaim_fd();
+    /// # poll.poll(&mut readywire::Events::with_capacity(1), None)?;
+    /// waker.wake()?;
+    /// assert_eq!(poll.stats().wakes_sent, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn reclaim_fd(&mut self) {
+        let is_nested = self.place.is_registered();
+        self.inner.shared.sleep.reclaim(is_nested);
     }
 }
 
@@ -42,6 +79,10 @@ fn driven(outer: &Poll, opts: PollOpt) -> io::Result<PollOpt> {
 }
 
 /// A [`Poll`] as a source of another one: readable when polling it would return something.
+///
+/// While it is registered, each wake of the inner `Poll` that finds none pending costs a system call, as
+/// the outer one waits for it; see [`Poll::as_fd`](AsFd::as_fd). Deregistering ends that; after the outer one
+/// was dropped instead, [`Poll::reclaim_fd`] does.
 ///
 /// A `Poll` is no source by itself: through an `Arc` the call `inner.register(…)` would then mean
 /// registering the `Poll`, not registering with it.
@@ -89,11 +130,17 @@ impl Evented for EventedPoll<'_> {
             return Err(RegistrationError::Itself.into());
         }
         let descriptor = self.0.inner.selector.nested()?.as_raw_fd();
-        self.0.inner.lend();
         let opts = driven(poll, opts)?;
-        self.0
+        // Before it is watched, so that no wake is missed.
+        self.0.inner.enter_outer();
+        let registered = self
+            .0
             .place
-            .register(descriptor, &poll.inner, token, interest, opts)
+            .register(descriptor, &poll.inner, token, interest, opts);
+        if registered.is_err() {
+            self.0.inner.shared.sleep.leave_outer();
+        }
+        registered
     }
 
     fn reregister(
@@ -112,6 +159,8 @@ impl Evented for EventedPoll<'_> {
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        self.0.place.deregister(&poll.inner)
+        self.0.place.deregister(&poll.inner)?;
+        self.0.inner.shared.sleep.leave_outer();
+        Ok(())
     }
 }

@@ -33,6 +33,9 @@ testkit::on_each_backend! {
     a_waker_that_is_made_is_nothing_to_report,
     a_wake_that_was_left_behind_hides_nothing_from_a_batch_of_one,
     elided_wakes_do_not_become_fewer,
+    a_reclaimed_poll_elides_wakes_again,
+    a_poll_in_a_poll_elides_wakes_again_when_deregistered,
+    a_reclaimed_poll_still_wakes_its_outer_one,
 }
 
 /// Whether a `Poll` on `backend` can be registered with another.
@@ -307,6 +310,87 @@ fn elided_wakes_do_not_become_fewer(backend: Backend) {
     drop(waker);
     assert_eq!(collect(&poll, &mut events).len(), 1);
     assert_eq!(counts(&poll), (1, 5));
+}
+
+/// Wakes `poll`, which nobody polls; tells whether that cost a system call.
+#[track_caller]
+fn wake_is_sent(poll: &Poll, events: &mut Events, waker: &Waker) -> bool {
+    let before = poll.stats().wakes_sent;
+    waker.wake().unwrap();
+    let sent = poll.stats().wakes_sent - before;
+    expect_events(poll, events, &[(Token(1), WOKEN)]);
+    sent > 0
+}
+
+fn a_reclaimed_poll_elides_wakes_again(backend: Backend) {
+    let (mut poll, mut events) = setup(backend);
+    let waker = Waker::new(&poll, Token(1)).unwrap();
+    for _ in 0..3 {
+        assert!(!wake_is_sent(&poll, &mut events, &waker));
+        poll.as_raw_fd();
+        let _lent = poll.as_fd();
+        assert!(wake_is_sent(&poll, &mut events, &waker));
+        // One that was sent is pending, which hides none from a poller.
+        waker.wake().unwrap();
+        poll.reclaim_fd();
+        expect_events(&poll, &mut events, &[(Token(1), WOKEN)]);
+    }
+    // A sleeper is woken as ever.
+    let poll = Arc::new(poll);
+    let sleeper = spawn({
+        let poll = Arc::clone(&poll);
+        move || expect_events(&poll, &mut events, &[(Token(1), WOKEN)])
+    });
+    sleeper.wait_until_asleep();
+    waker.wake().unwrap();
+    sleeper.join();
+}
+
+fn a_poll_in_a_poll_elides_wakes_again_when_deregistered(backend: Backend) {
+    let (outer, _) = setup(Backend::available()[0]);
+    let (inner, mut its) = setup(backend);
+    if !nests(backend) {
+        return expect_no_nesting(&outer, &inner);
+    }
+    let waker = Waker::new(&inner, Token(1)).unwrap();
+    let register = || {
+        let (interest, opts) = (Ready::READABLE, PollOpt::LEVEL);
+        outer.register(&EventedPoll(&inner), Token(9), interest, opts)
+    };
+    for _ in 0..3 {
+        register().unwrap();
+        register().unwrap_err();
+        assert!(wake_is_sent(&inner, &mut its, &waker));
+        outer.deregister(&EventedPoll(&inner)).unwrap();
+        outer.deregister(&EventedPoll(&inner)).unwrap_err();
+        assert!(!wake_is_sent(&inner, &mut its, &waker));
+    }
+    register().unwrap();
+    let _lent = inner.as_fd();
+    outer.deregister(&EventedPoll(&inner)).unwrap();
+    assert!(wake_is_sent(&inner, &mut its, &waker));
+}
+
+fn a_reclaimed_poll_still_wakes_its_outer_one(backend: Backend) {
+    let (outer, mut events) = setup(Backend::available()[0]);
+    let (mut inner, mut its) = setup(backend);
+    if !nests(backend) {
+        return expect_no_nesting(&outer, &inner);
+    }
+    let waker = Waker::new(&inner, Token(1)).unwrap();
+    let source = EventedPoll(&inner);
+    outer
+        .register(&source, Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    inner.as_raw_fd();
+    inner.reclaim_fd();
+    waker.wake().unwrap();
+    expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
+    expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
+    // The outer one ends the registration with itself.
+    drop(outer);
+    inner.reclaim_fd();
+    assert!(!wake_is_sent(&inner, &mut its, &waker));
 }
 
 /// Waits until the descriptor of `poll` is readable.
