@@ -61,6 +61,6 @@ pub use crate::unix::{
     pipe, restore_sigpipe, runner, unix_pair,
 };
 pub use crate::wait::{
-    DEADLINE, Sentinel, collect, expect_edges, expect_events, expect_nothing_now, expect_readiness,
-    expect_silence, until,
+    DEADLINE, Sentinel, collect, expect_edges, expect_evented, expect_events, expect_nothing_now,
+    expect_readiness, expect_silence, until,
 };

@@ -1,12 +1,13 @@
 //! Waiting for events under one generous deadline, and proving that there are none.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use selector::{Event, Events, IoSource, Poll, PollOpt, Ready, Token};
+use selector::{Backend, Event, Evented, Events, IoSource, Poll, PollOpt, Ready, Token};
 
 use crate::{drain, tcp_pair, watchdog};
 
@@ -87,6 +88,30 @@ pub fn expect_edges(
         drain();
         expect_silence(poll, events);
     }
+}
+
+/// Asserts that each of a source's methods as an [`Evented`] does what the one of [`Poll`] promises, and
+/// that it can be printed. The source is ready for `interest` and stays so.
+///
+/// # Panics
+/// If one of them does nothing.
+#[track_caller]
+pub fn expect_evented(backend: Backend, source: &(impl Evented + Debug), interest: Ready) {
+    let poll = Poll::with_backend(backend).expect("a poll");
+    let mut events = Events::with_capacity(4);
+    let (first, second) = (Token(1), Token(2));
+    poll.register(source, first, interest, PollOpt::ONESHOT)
+        .expect("register");
+    expect_readiness(&poll, &mut events, first, interest);
+    expect_silence(&poll, &mut events);
+    poll.rearm(source).expect("rearm");
+    expect_readiness(&poll, &mut events, first, interest);
+    poll.reregister(source, second, interest, PollOpt::LEVEL)
+        .expect("reregister");
+    expect_readiness(&poll, &mut events, second, interest);
+    poll.deregister(source).expect("deregister");
+    expect_silence(&poll, &mut events);
+    assert!(!format!("{source:?}").is_empty());
 }
 
 /// Looks at what is there without waiting.

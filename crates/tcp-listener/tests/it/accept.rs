@@ -14,6 +14,7 @@ testkit::on_each_backend! {
     a_level_is_reported_until_nobody_waits,
     an_edge_is_reported_for_each_new_connection,
     a_oneshot_stays_silent_until_reregistered,
+    a_listener_is_a_source,
     a_connection_that_was_reset_while_it_waited_leaves_the_listener_as_it_was,
     a_clone_accepts_from_the_same_queue_and_is_a_source_of_its_own,
 }
@@ -91,6 +92,12 @@ fn a_oneshot_stays_silent_until_reregistered(backend: Backend) {
     .unwrap();
     wait(&poll, &mut events);
     listener.accept().unwrap();
+}
+
+fn a_listener_is_a_source(backend: Backend) {
+    let (listener, address) = listener();
+    let _client = StdStream::connect(address).unwrap();
+    testkit::expect_evented(backend, &listener, Ready::READABLE);
 }
 
 /// Linux and Windows hand out a connection that is over; others may keep it or report it.

@@ -12,6 +12,30 @@ use crate::support::{STREAM, fails, insist, pair, wait};
 testkit::on_each_backend! {
     a_full_stream_is_writable_again_when_the_peer_has_read,
     an_edge_comes_again_after_draining,
+    a_stream_is_a_source,
+}
+
+fn a_stream_is_a_source(backend: Backend) {
+    let (stream, _peer) = pair();
+    testkit::expect_evented(backend, &stream, Ready::WRITABLE);
+}
+
+#[test]
+fn an_owned_stream_reads_and_writes_as_a_borrowed_one() {
+    let (mut stream, peer) = pair();
+    let mut peer = TcpStream::from_stream(peer).unwrap();
+    let bufs = [IoSlice::new(b"ab"), IoSlice::new(b"cd")];
+    assert_eq!(stream.write_vectored(&bufs).unwrap(), 4);
+    assert_eq!(stream.write(b"e").unwrap(), 1);
+    testkit::until("all has arrived", || {
+        peer.peek(&mut [0; 8]).is_ok_and(|count| count == 5)
+    });
+    let (mut one, mut two) = ([0; 1], [0; 2]);
+    let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+    assert_eq!(peer.read_vectored(&mut bufs).unwrap(), 3);
+    let mut rest = [0; 8];
+    assert_eq!(peer.read(&mut rest).unwrap(), 2);
+    assert_eq!((&one, &two, &rest[..2]), (b"a", b"bc", &b"de"[..]));
 }
 
 fn a_full_stream_is_writable_again_when_the_peer_has_read(backend: Backend) {

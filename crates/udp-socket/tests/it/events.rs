@@ -9,6 +9,7 @@ testkit::on_each_backend! {
     a_level_is_reported_until_all_is_received,
     an_edge_is_reported_for_each_datagram_after_a_drain,
     a_oneshot_stays_silent_until_reregistered,
+    a_socket_is_a_source,
     an_empty_datagram_is_reported,
     a_refusal_is_reported_and_ends_with_the_error_taken,
     a_clone_is_a_source_of_its_own,
@@ -72,6 +73,11 @@ fn a_oneshot_stays_silent_until_reregistered(backend: Backend) {
     poll.reregister(&other, SOCKET, Ready::READABLE, PollOpt::ONESHOT)
         .unwrap();
     testkit::expect_events(&poll, &mut events, &[(SOCKET, Ready::READABLE)]);
+}
+
+fn a_socket_is_a_source(backend: Backend) {
+    let (socket, _) = socket();
+    testkit::expect_evented(backend, &socket, Ready::WRITABLE);
 }
 
 fn an_empty_datagram_is_reported(backend: Backend) {

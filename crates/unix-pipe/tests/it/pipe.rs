@@ -15,6 +15,7 @@ testkit::on_each_backend! {
     the_end_of_writers_reads_as_the_end,
     the_end_of_readers_is_reported_and_breaks_the_pipe,
     a_clone_is_a_source_of_its_own,
+    both_ends_are_sources,
     a_dropped_reader_is_forgotten_though_a_duplicate_lives,
     a_dropped_writer_is_forgotten_though_a_duplicate_lives,
 }
@@ -96,6 +97,13 @@ fn a_clone_is_a_source_of_its_own(backend: Backend) {
     assert_eq!(testkit::drain(&clone), 1);
 }
 
+fn both_ends_are_sources(backend: Backend) {
+    let (reader, mut writer) = pipe().unwrap();
+    writer.write_all(b"x").unwrap();
+    testkit::expect_evented(backend, &reader, Ready::READABLE);
+    testkit::expect_evented(backend, &writer, Ready::WRITABLE);
+}
+
 #[test]
 fn vectored_calls_move_buffers_in_order() {
     let (mut reader, mut writer) = pipe().unwrap();
@@ -165,11 +173,13 @@ fn descriptors_and_pipes_of_std_go_in_and_out() {
 
     let number = writer.as_raw_fd();
     assert_eq!(writer.as_fd().as_raw_fd(), number);
-    assert!(!format!("{writer:?} {reader:?}").is_empty());
     let number = PipeWriter::from(OwnedFd::from(writer)).into_raw_fd();
     // SAFETY: the descriptor was given out by the line above, and nobody else has it.
     let mut writer = unsafe { PipeWriter::from_raw_fd(number) };
     writer.write_all(b"x").unwrap();
+    let number = reader.into_raw_fd();
+    // SAFETY: as above.
+    let mut reader = unsafe { PipeReader::from_raw_fd(number) };
     assert_eq!(reader.read(&mut [0; 4]).unwrap(), 1);
 }
 

@@ -4,9 +4,9 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 
 use selector::{Backend, PollOpt, Ready};
-use unix_socket::UnixStream;
+use unix_socket::{UnixDatagram, UnixListener, UnixStream};
 
-use crate::support::{SOCKET, fails, poll_on};
+use crate::support::{Folder, SOCKET, fails, poll_on};
 
 testkit::on_each_backend! {
     an_edge_is_reported_for_what_is_written_after_a_drain,
@@ -14,6 +14,7 @@ testkit::on_each_backend! {
     a_oneshot_stays_silent_until_reregistered,
     a_half_close_is_reported_and_reads_as_the_end,
     a_clone_is_a_source_of_its_own,
+    every_socket_is_a_source,
 }
 
 fn an_edge_is_reported_for_what_is_written_after_a_drain(backend: Backend) {
@@ -27,6 +28,48 @@ fn an_edge_is_reported_for_what_is_written_after_a_drain(backend: Backend) {
         assert_eq!(testkit::drain(&other), 5);
         testkit::expect_silence(&poll, &mut events);
     }
+}
+
+fn every_socket_is_a_source(backend: Backend) {
+    let (stream, _peer) = UnixStream::pair().unwrap();
+    testkit::expect_evented(backend, &stream, Ready::WRITABLE);
+    let (datagram, _peer) = UnixDatagram::pair().unwrap();
+    testkit::expect_evented(backend, &datagram, Ready::WRITABLE);
+    let folder = Folder::new();
+    let listener = UnixListener::bind(folder.path("listener")).unwrap();
+    let _client = UnixStream::connect(folder.path("listener")).unwrap();
+    testkit::expect_evented(backend, &listener, Ready::READABLE);
+}
+
+#[test]
+fn an_owned_stream_reads_and_writes_as_a_borrowed_one() {
+    let (mut one, mut other) = UnixStream::pair().unwrap();
+    let bufs = [IoSlice::new(b"ab"), IoSlice::new(b"cd")];
+    assert_eq!(one.write_vectored(&bufs).unwrap(), 4);
+    assert_eq!(one.write(b"e").unwrap(), 1);
+    let (mut first, mut second) = ([0; 1], [0; 2]);
+    let mut bufs = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+    assert_eq!(other.read_vectored(&mut bufs).unwrap(), 3);
+    let mut rest = [0; 8];
+    assert_eq!(other.read(&mut rest).unwrap(), 2);
+    assert_eq!((&first, &second, &rest[..2]), (b"a", b"bc", &b"de"[..]));
+}
+
+#[test]
+fn options_of_every_socket_are_set() {
+    let folder = Folder::new();
+    let (stream, _peer) = UnixStream::pair().unwrap();
+    let datagram = UnixDatagram::unbound().unwrap();
+    let listener = UnixListener::bind(folder.path("listener")).unwrap();
+    let option = sockopt::SEND_BUFFER_SIZE;
+    // No system's default, and Linux doubles it.
+    let size = 40_000;
+    stream.set(&option, size).unwrap();
+    assert!((size..=2 * size).contains(&stream.get(&option).unwrap()));
+    datagram.set(&option, size).unwrap();
+    assert!((size..=2 * size).contains(&datagram.get(&option).unwrap()));
+    listener.set(&option, size).unwrap();
+    assert!((size..=2 * size).contains(&listener.get(&option).unwrap()));
 }
 
 fn a_full_stream_is_writable_again_when_it_is_read(backend: Backend) {
