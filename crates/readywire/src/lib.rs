@@ -56,8 +56,8 @@
 //! for each kind of socket, such as `tcp-stream`.
 
 pub use selector::{
-    AsSource, Backend, BusyPoll, Evented, Events, IoSource, Poll, Registration, RegistrationError,
-    SetReadiness, Stats, Waker,
+    AsSource, Backend, BusyPoll, Evented, Events, IoSource, Poll, PollId, Registration,
+    RegistrationError, SetReadiness, Stats, Waker,
 };
 pub use token_ready::{Event, PollOpt, Ready, Token};
 

@@ -25,7 +25,7 @@ pub use crate::busy_poll::BusyPoll;
 pub use crate::error::RegistrationError;
 pub use crate::evented::Evented;
 pub use crate::events::{Events, IntoIter, Iter};
-pub use crate::poll::Poll;
+pub use crate::poll::{Poll, PollId};
 pub use crate::source::IoSource;
 pub use crate::stats::Stats;
 pub use crate::sys::AsSource;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,6 +136,18 @@ pub struct Poll {
     _owner: Owner,
 }
 
+/// Tells one [`Poll`] from another, see [`Poll::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PollId(usize);
+
+impl PollId {
+    fn next() -> PollId {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+        PollId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Closes the backend when its `Poll` is dropped, before the drop returns and on the thread that
 /// drops.
 ///
@@ -198,6 +210,7 @@ impl Poll {
             selector: Selector::new(backend)?,
             shared: Arc::default(),
             system_first: AtomicBool::new(false),
+            id: PollId::next(),
         });
         Ok(Poll {
             _owner: Owner(Some(Arc::clone(&inner))),
@@ -233,6 +246,30 @@ impl Poll {
     #[doc(alias("seccomp", "epoll_pwait2", "PR_GET_TIMERSLACK"))]
     pub fn use_millisecond_timeouts() {
         Selector::use_millisecond_timeouts();
+    }
+
+    /// Returns what tells this `Poll` from every other one of the process, also from those that are gone.
+    ///
+    /// It is for a runtime with a `Poll` for each thread, whose sources check that they are used with
+    /// their own. What is registered needs no check: [`RegistrationError::OtherPoll`] tells.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{Poll, PollId};
+    ///
+    /// /// A source that belongs to one thread of a runtime.
+    /// struct Source {
+    ///     home: PollId,
+    /// }
+    ///
+    /// let (mine, other) = (Poll::new()?, Poll::new()?);
+    /// let source = Source { home: mine.id() };
+    /// assert_eq!(source.home, mine.id());
+    /// assert_ne!(source.home, other.id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn id(&self) -> PollId {
+        self.inner.id
     }
 
     /// Returns the backend this `Poll` stands on.
@@ -475,6 +512,7 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     /// Whose turn it is where there is room for one event alone.
     system_first: AtomicBool,
+    id: PollId,
 }
 
 impl Drop for Inner {

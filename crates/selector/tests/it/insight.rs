@@ -1,10 +1,11 @@
 //! What `Debug` and the counters let one see.
 
+use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use selector::{Backend, IoSource, PollOpt, Ready, Registration, Token, Waker};
+use selector::{Backend, IoSource, Poll, PollOpt, Ready, Registration, Token, Waker};
 use testkit::{collect, expect_nothing_now, spawn, tcp_pair};
 
 use crate::setup;
@@ -209,4 +210,18 @@ mod descriptors {
         let text = format!("{poll:?}");
         assert!(text.contains(&format!("descriptor: {fd},")), "{text}");
     }
+}
+
+#[test]
+fn a_poll_is_told_from_all_others_also_from_those_that_are_gone() {
+    let poll = Poll::new().unwrap();
+    let id = poll.id();
+    let mut others = HashSet::new();
+    for _ in 0..100 {
+        // Each takes the place in memory of the one before.
+        assert!(others.insert(Poll::new().unwrap().id()));
+    }
+    assert!(!others.contains(&id));
+    let moved = Box::new(poll);
+    assert_eq!(moved.id(), id);
 }
