@@ -316,7 +316,6 @@ impl Sleep {
     }
 
     /// Lets wakes through for a registration with another `Poll`, until [`leave_outer`](Sleep::leave_outer).
-    #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
     pub(crate) fn enter_outer(&self) {
         write(Ordering::SeqCst, |ordering| {
             self.lent.fetch_add(1, ordering)
