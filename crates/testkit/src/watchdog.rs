@@ -2,7 +2,8 @@
 //!
 //! Every helper calls [`watch`], so that a test is watched from its first helper until its thread ends.
 //! A limit per wait ([`DEADLINE`](crate::DEADLINE)) covers only the waits of this crate; this covers a
-//! call that blocks and a loop that never ends.
+//! call that blocks and a loop that never ends. A test that calls no helper is covered by a limit for
+//! the program as a whole.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -18,6 +19,9 @@ const LIMIT: &str = "READYWIRE_TEST_LIMIT";
 
 /// How many seconds a test may take otherwise, under an emulator and a sanitizer too.
 const DEFAULT_LIMIT: u64 = 900;
+
+/// How many times as long all tests of a program may take, from the first helper that one of them calls.
+const PROGRAM: u32 = 4;
 
 /// A test that runs.
 struct Watched {
@@ -99,7 +103,15 @@ fn run() {
         limit.parse().expect("the limit is a number of seconds")
     });
     let limit = Duration::from_secs(limit);
+    let (start, program) = (Instant::now(), limit * PROGRAM);
     loop {
+        if start.elapsed() >= program {
+            report(&format!(
+                "error: this program's tests have not ended within {program:?}; the test runner has named \
+                 those that run for long\n"
+            ));
+            process::abort();
+        }
         let longest = {
             let watched = watched();
             let oldest = watched.iter().min_by_key(|test| test.since);
@@ -109,7 +121,8 @@ fn run() {
                 None => Duration::ZERO,
             }
         };
-        thread::park_timeout(limit.saturating_sub(longest));
+        let left = program.saturating_sub(start.elapsed());
+        thread::park_timeout(limit.saturating_sub(longest).min(left));
     }
 }
 
@@ -197,25 +210,52 @@ mod tests {
     /// Set in the process whose test hangs.
     const HANGS: &str = "READYWIRE_TEST_HANGS";
 
-    #[test]
-    fn a_test_that_hangs_ends_the_process_with_its_name() {
-        if env::var_os(HANGS).is_some() {
-            let _pair = crate::tcp_pair();
-            let (_sender, receiver) = channel::<()>();
-            receiver.recv().expect("nothing is ever sent");
-        }
-        if crate::skip::lacks_processes() {
-            return;
-        }
+    fn hang() {
+        let (_sender, receiver) = channel::<()>();
+        receiver.recv().expect("nothing is ever sent");
+    }
+
+    /// Runs the test of this thread in a process of its own, in which it hangs; returns its name and what
+    /// the process has said.
+    #[track_caller]
+    fn hung(limit: &str) -> (String, String) {
         let name = thread::current().name().expect("a test").to_owned();
         let output = Command::new(env::current_exe().expect("the path of this program"))
             .args([&*name, "--exact", "--test-threads=2"])
             .env(HANGS, "yes")
-            .env(super::LIMIT, "4")
+            .env(super::LIMIT, limit)
             .output()
             .expect("start the program");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{said}");
+        (name, said)
+    }
+
+    #[test]
+    fn a_test_that_is_not_watched_ends_the_process_later() {
+        if env::var_os(HANGS).is_some() {
+            let _pair = crate::tcp_pair();
+            super::ENTRY.set(None);
+            hang();
+        }
+        if crate::skip::lacks_processes() {
+            return;
+        }
+        let (_, said) = hung("1");
+        let line = "error: this program's tests have not ended within 4s";
+        assert!(said.contains(line), "{said}");
+    }
+
+    #[test]
+    fn a_test_that_hangs_ends_the_process_with_its_name() {
+        if env::var_os(HANGS).is_some() {
+            let _pair = crate::tcp_pair();
+            hang();
+        }
+        if crate::skip::lacks_processes() {
+            return;
+        }
+        let (name, said) = hung("4");
         let line = format!("error: test `{name}` has not ended within 4s");
         assert!(said.contains(&line) && said.contains(file!()), "{said}");
         // A backtrace of the thread that hangs, where there are signals.
