@@ -486,6 +486,93 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_begins_anew_under_another_generation() {
+        let cells = Cells::default();
+        let old = cells.give(Ready::empty());
+        let index = Index::of_cell(old.number());
+        old.cell()
+            .register(Token(1), Ready::READABLE, PollOpt::LEVEL);
+        old.cell().set(Ready::READABLE);
+        let first = Key::new(1, index);
+        let event = old.cell().take(index).event;
+        assert_eq!(event, Some(Found::Readiness(first, Ready::READABLE)));
+        // A level, which is in the queue again.
+        old.cell().move_away();
+        assert!(old.cell().abandon());
+        cells.take_back(old.number());
+
+        let new = cells.give(Ready::WRITABLE);
+        assert_eq!(new.number(), old.number());
+        assert_eq!(new.cell().readiness(), Ready::WRITABLE);
+        let next = new
+            .cell()
+            .register(Token(2), Ready::WRITABLE, PollOpt::EDGE);
+        assert!(!next.push && !next.forward, "{next:?}");
+        let second = Key::new(3, index);
+        let event = new.cell().take(index).event;
+        assert_eq!(event, Some(Found::Readiness(second, Ready::WRITABLE)));
+        assert_eq!(cells.resolve(new.number(), first.generation()), None);
+    }
+
+    #[test]
+    fn the_end_of_an_abandoned_waker_is_the_end_of_its_generation() {
+        let cells = Cells::default();
+        let old = cells.give_to_waker(Some(Token(1)));
+        old.cell().wake();
+        assert!(!old.cell().abandon());
+        assert!(old.cell().take(Index::of_cell(0)).abandoned);
+        assert_eq!(old.cell().readiness(), Ready::empty());
+        cells.take_back(old.number());
+        let new = cells.give(Ready::empty());
+        new.cell()
+            .register(Token(2), Ready::READABLE, PollOpt::EDGE);
+        assert_eq!(cells.resolve(new.number(), 1), None);
+        assert!(cells.resolve(new.number(), 3).is_some());
+    }
+
+    #[test]
+    fn a_source_ends_when_it_is_dropped_although_it_is_ready() {
+        let cells = Cells::default();
+        let lease = cells.give(Ready::empty());
+        let register = |opts| lease.cell().register(Token(1), Ready::READABLE, opts);
+        for opts in [PollOpt::LEVEL, PollOpt::EDGE, PollOpt::ONESHOT] {
+            register(opts);
+            lease.cell().set(Ready::READABLE);
+            assert!(lease.cell().abandon(), "{opts:?}");
+            let taken = lease.cell().take(Index::of_cell(0));
+            assert_eq!((taken.event, taken.abandoned), (None, false), "{opts:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_source_that_moved_away_is_forwarded() {
+        let cells = Cells::default();
+        let lease = cells.give(Ready::empty());
+        let cell = lease.cell();
+        cell.register(Token(1), Ready::READABLE, PollOpt::LEVEL);
+        assert!(!cell.set(Ready::READABLE).forward);
+        assert_eq!(cell.move_away(), Ready::READABLE);
+        assert!(cell.set(Ready::WRITABLE).forward);
+        cell.move_back();
+        assert!(!cell.set(Ready::READABLE).forward);
+    }
+
+    #[test]
+    fn every_registration_is_listed_under_its_number() {
+        let cells = Cells::default();
+        let count = 2 * BLOCK + 1;
+        let leases: Vec<_> = (0..count).map(|_| cells.give(Ready::empty())).collect();
+        for (lease, token) in leases.iter().zip((0..).map(Token)) {
+            lease
+                .cell()
+                .register(token, Ready::READABLE, PollOpt::LEVEL);
+        }
+        let listed: Vec<_> = cells.list().map(|(at, token, _)| (at, token)).collect();
+        let expected: Vec<_> = (0..count).zip((0..).map(Token)).collect();
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
     fn each_trigger_takes_the_place_of_each_other() {
         const TRIGGERS: [PollOpt; 4] = [
             PollOpt::LEVEL,

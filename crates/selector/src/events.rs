@@ -359,4 +359,25 @@ mod tests {
         events.settle(&shared, false);
         assert!(events.is_empty() && events.emptied);
     }
+
+    #[test]
+    fn a_batch_that_goes_leaves_its_seat_and_its_counts() {
+        let shared = Arc::<Shared>::default();
+        let begin = || {
+            let mut events = Events::with_capacity(1);
+            events.begin(&shared);
+            events.count();
+            events
+        };
+        let [first, second] = [begin(), begin()];
+        assert_eq!(
+            (first.rest(), second.rest()),
+            (Rest::Seated, Rest::Standing)
+        );
+        drop(first);
+        assert_eq!(begin().rest(), Rest::Seated);
+        assert_eq!(shared.counters.read().polls, 3);
+        // The table, and the batch that is left.
+        assert_eq!(Arc::strong_count(&shared), 2);
+    }
 }

@@ -988,6 +988,7 @@ impl Inner {
     /// Lets the backend fill `room`.
     #[inline(always)]
     fn wait(&self, events: &mut Events, room: usize, timeout: Option<Duration>) -> io::Result<()> {
+        debug_assert!(room > 0, "no backend waits for nothing");
         let (raw, scratch) = (&mut events.raw, &mut events.scratch);
         self.selector.wait(raw, room, scratch, timeout)
     }

@@ -166,6 +166,7 @@ impl Queue {
         mut room: usize,
         mut take: impl FnMut(u32, &Cell) -> Outcome,
     ) -> usize {
+        debug_assert!(room > 0);
         let before = room;
         // What is to be queued again, for the next drain, in the order it has now: newest first.
         let (mut again, mut again_newer) = (Chain::default(), Chain::default());

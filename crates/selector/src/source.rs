@@ -631,3 +631,36 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(all(test, unix, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::key::Index;
+
+    #[test]
+    fn clones_know_their_registration_with_each_poll() {
+        let polls = [0; 3].map(|_| Poll::new().unwrap());
+        let at = |source: u32, poll: &Poll| {
+            let registered = Registered {
+                source: source as RawSource,
+                key: Key::new(1, Index(source)),
+            };
+            (Arc::downgrade(&poll.inner), registered)
+        };
+        let mut registrations = Registrations::default();
+        let found = |registrations: &Registrations| {
+            polls.each_ref().map(|poll| {
+                let key = registrations.with(&poll.inner)?;
+                key.index().descriptor()
+            })
+        };
+        assert_eq!(found(&registrations), [None; 3]);
+        registrations.replace(7, Some(at(7, &polls[0])));
+        registrations.replace(8, Some(at(8, &polls[1])));
+        assert_eq!(found(&registrations), [Some(7), Some(8), None]);
+        registrations.replace(7, Some(at(7, &polls[2])));
+        assert_eq!(found(&registrations), [None, Some(8), Some(7)]);
+        registrations.replace(8, None);
+        assert_eq!(found(&registrations), [None, None, Some(7)]);
+    }
+}

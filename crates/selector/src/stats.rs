@@ -160,3 +160,45 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_that_was_sent_is_not_counted_as_elided() {
+        let counters = Counters::default();
+        let counts = || {
+            let stats = counters.read();
+            (stats.wakes_sent, stats.wakes_elided)
+        };
+        counters.see_wakes(2);
+        assert_eq!(counts(), (0, 2));
+        for _ in 0..5 {
+            counters.send_wake();
+        }
+        counters.see_wakes(2);
+        assert_eq!(counts(), (5, 2));
+        counters.see_wakes(4);
+        assert_eq!(counts(), (5, 3));
+        counters.see_wakes(1);
+        assert_eq!(counts(), (5, 4));
+    }
+
+    #[test]
+    fn what_a_batch_has_counted_stays_when_it_is_done() {
+        let counters = Counters::default();
+        let [one, other] = [counters.tally(), counters.tally()];
+        one.add_poll(3);
+        other.add_poll(4);
+        let counts = || (counters.read().polls, counters.read().events);
+        assert_eq!(counts(), (2, 7));
+        counters.close(&one);
+        assert_eq!(counts(), (2, 7));
+        assert_eq!(counters.tallies().0.len(), 1);
+        other.add_poll(1);
+        counters.close(&other);
+        assert_eq!(counts(), (3, 8));
+        assert!(counters.tallies().0.is_empty());
+    }
+}

@@ -12,6 +12,9 @@ use crate::setup;
 
 testkit::on_each_backend! {
     debug_lists_what_is_registered,
+    debug_shows_what_a_source_holds,
+    debug_shows_what_was_set_and_how_it_is_registered,
+    a_backend_is_known_by_its_name,
     polls_and_events_are_counted,
     dropped_events_are_counted,
     wakes_are_counted,
@@ -72,6 +75,59 @@ fn debug_lists_what_is_registered(backend: Backend) {
     poll.deregister(&registration).unwrap();
     let text = format!("{poll:?}");
     assert!(!text.contains("Token"), "{text}");
+}
+
+fn debug_shows_what_a_source_holds(_: Backend) {
+    let (stream, _peer) = tcp_pair();
+    let source = IoSource::new(stream);
+    assert_eq!(format!("{source:?}"), format!("{:?}", source.get_ref()));
+}
+
+fn debug_shows_what_was_set_and_how_it_is_registered(backend: Backend) {
+    let (poll, _) = setup(backend);
+    let (registration, set_readiness) = Registration::new();
+    set_readiness.set_readiness(Ready::READABLE).unwrap();
+    poll.register(&registration, Token(1), Ready::WRITABLE, PollOpt::EDGE)
+        .unwrap();
+    let texts = [format!("{registration:?}"), format!("{set_readiness:?}")];
+    assert!(
+        texts.iter().all(|text| text.contains("READABLE")),
+        "{texts:?}"
+    );
+    for part in ["WRITABLE", "EDGE"] {
+        assert!(texts[0].contains(part), "no {part} in {texts:?}");
+    }
+    let waker = Waker::new(&poll, Token(2)).unwrap();
+    assert_eq!(format!("{waker:?}"), "Waker { .. }");
+}
+
+fn a_backend_is_known_by_its_name(_: Backend) {
+    let all = [
+        (Backend::Epoll, "epoll"),
+        (Backend::Kqueue, "kqueue"),
+        (Backend::Poll, "poll"),
+        (Backend::Afd, "afd"),
+    ];
+    let unknown = "select".parse::<Backend>().unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::InvalidInput);
+    let available = Backend::available();
+    for (backend, name) in all {
+        assert_eq!(backend.to_string(), name);
+        assert_eq!(format!("{backend:>8}"), format!("{name:>8}"));
+        assert_eq!(name.parse::<Backend>().unwrap(), backend);
+        assert!(unknown.to_string().contains(name), "no {name} in {unknown}");
+        if !available.contains(&backend) {
+            let missing = Poll::with_backend(backend).unwrap_err();
+            assert_eq!(missing.kind(), ErrorKind::Unsupported);
+            let names = available.iter().map(Backend::to_string);
+            let expected = names.collect::<Vec<_>>().join(", ");
+            let missing = missing.to_string();
+            assert!(
+                missing.contains(name) && missing.ends_with(&expected),
+                "{missing}"
+            );
+        }
+    }
 }
 
 fn polls_and_events_are_counted(backend: Backend) {

@@ -238,6 +238,11 @@ fn neither_an_empty_nor_a_full_read_drains(backend: Backend) {
     expect_events(&poll, &mut events, &READ);
     assert_eq!(read(&source, 2).unwrap(), 2);
     assert_eq!(read(&source, 0).unwrap(), 0);
+    // As of a stream at its end.
+    assert_eq!(
+        source.note_transfer(Ready::READABLE, Ok(0), || 4).unwrap(),
+        0
+    );
     expect_silence(&poll, &mut events);
 }
 
@@ -735,6 +740,7 @@ mod room {
         each_direction_is_armed_by_its_own_would_block,
         the_edges_of_a_raw_descriptor_are_not_lost,
         an_accept_short_of_descriptors_arms_no_edge,
+        an_edge_of_a_raw_descriptor_is_a_level_only_where_edges_are_emulated,
     }
 
     const ROOM: [(Token, Ready); 1] = [(Token(1), Ready::WRITABLE)];
@@ -886,6 +892,21 @@ mod room {
                 sentinel.expect_silence(&poll, &mut events);
             }
         });
+    }
+
+    fn an_edge_of_a_raw_descriptor_is_a_level_only_where_edges_are_emulated(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let (reader, mut writer) = pipe();
+        let fd = reader.as_raw_fd();
+        poll.register(&EventedFd(&fd), Token(1), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        writer.write_all(b"x").unwrap();
+        expect_events(&poll, &mut events, &READ);
+        if backend == Backend::Poll {
+            expect_events(&poll, &mut events, &READ);
+        } else {
+            expect_silence(&poll, &mut events);
+        }
     }
 
     fn expect_room(poll: &Poll, events: &mut Events) {

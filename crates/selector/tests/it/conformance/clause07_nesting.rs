@@ -27,6 +27,7 @@ testkit::on_each_backend! {
     a_poll_cannot_be_registered_with_itself,
     a_cycle_of_polls_is_refused_by_epoll,
     a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was,
+    what_cannot_be_made_exclusive_is_watched_as_before,
     a_lent_poll_that_was_looked_at_is_quiet,
     a_watcher_of_a_lent_poll_sees_no_more_reports_than_wakes,
     a_lent_poll_loses_no_wake_while_one_thread_sleeps_and_one_looks,
@@ -253,6 +254,29 @@ fn a_poll_in_a_poll_cannot_be_exclusive_and_stays_as_it_was(backend: Backend) {
     expect_readiness(&outer, &mut events, Token(9), Ready::READABLE);
     expect_events(&inner, &mut its, &[(Token(1), WOKEN)]);
     outer.deregister(&EventedPoll(&inner)).unwrap();
+}
+
+fn what_cannot_be_made_exclusive_is_watched_as_before(backend: Backend) {
+    let (outer, mut events) = setup(Backend::available()[0]);
+    let (inner, _) = setup(backend);
+    outer
+        .register(&inner.as_fd(), Token(9), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    let changed = outer.reregister(
+        &inner.as_fd(),
+        Token(8),
+        Ready::READABLE,
+        PollOpt::EXCLUSIVE,
+    );
+    // epoll refuses its own descriptors, after it has removed the watch that there was.
+    let is_allowed = outer.backend() == Backend::Epoll && !nests(backend);
+    assert_eq!(changed.is_ok(), is_allowed, "{changed:?}");
+
+    let waker = Waker::new(&inner, Token(1)).unwrap();
+    waker.wake().unwrap();
+    let token = Token(if is_allowed { 8 } else { 9 });
+    expect_readiness(&outer, &mut events, token, Ready::READABLE);
+    outer.deregister(&inner.as_fd()).unwrap();
 }
 
 fn a_lent_poll_that_was_looked_at_is_quiet(backend: Backend) {

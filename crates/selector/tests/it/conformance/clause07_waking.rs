@@ -38,8 +38,10 @@ testkit::on_each_backend! {
     what_was_set_is_kept_when_deregistered,
     nothing_is_lost_while_threads_set_and_register,
     what_is_set_last_is_reported_wherever_the_source_went,
+    a_source_is_reported_by_the_poll_that_it_went_to,
     neither_side_starves_the_other_in_a_batch_of_one,
     a_full_queue_leaves_the_system_its_half,
+    both_sides_have_half_of_a_batch_that_either_would_fill,
     what_has_no_event_hides_no_source_in_a_batch_of_one,
     a_batch_that_is_kept_makes_no_wake_dearer,
     no_source_starves_in_a_batch_of_one,
@@ -560,6 +562,24 @@ fn what_is_set_last_is_reported_wherever_the_source_went(backend: Backend) {
     setter.join();
 }
 
+fn a_source_is_reported_by_the_poll_that_it_went_to(backend: Backend) {
+    let polls = [0; 3].map(|_| setup(backend).0);
+    let mut events = Events::with_capacity(8);
+    let (registration, set_readiness) = Registration::new();
+    for at in [0, 1, 2, 1, 0, 2, 0, 1] {
+        polls[at]
+            .register(&registration, Token(at), WOKEN, PollOpt::EDGE)
+            .unwrap();
+        set_readiness.set_readiness(WOKEN).unwrap();
+        expect_events(&polls[at], &mut events, &[(Token(at), WOKEN)]);
+        for poll in &polls {
+            expect_nothing_now(poll, &mut events);
+        }
+        polls[at].deregister(&registration).unwrap();
+        set_readiness.set_readiness(Ready::empty()).unwrap();
+    }
+}
+
 fn neither_side_starves_the_other_in_a_batch_of_one(backend: Backend) {
     let (poll, _) = setup(backend);
     let _source = always_writable(&poll, 0);
@@ -600,21 +620,39 @@ fn a_full_queue_leaves_the_system_its_half(backend: Backend) {
     }
 }
 
+fn both_sides_have_half_of_a_batch_that_either_would_fill(backend: Backend) {
+    for half in 1..4 {
+        let (poll, _) = setup(backend);
+        let _sources: Vec<_> = (0..10).map(|_| always_writable(&poll, 0)).collect();
+        let sets: Vec<_> = (0..10)
+            .map(|_| {
+                let pair = registration(&poll, 1, Ready::WRITABLE, PollOpt::LEVEL);
+                pair.1.set_readiness(Ready::WRITABLE).unwrap();
+                pair
+            })
+            .collect();
+        let mut events = Events::with_capacity(2 * half);
+        for _ in 0..4 {
+            let batch = collect(&poll, &mut events);
+            let queued = batch.iter().filter(|event| event.token() == Token(1));
+            assert_eq!((queued.count(), batch.len()), (half, 2 * half));
+        }
+        drop(sets);
+    }
+}
+
 fn what_has_no_event_hides_no_source_in_a_batch_of_one(backend: Backend) {
     let (poll, _) = setup(backend);
     let mut events = Events::with_capacity(1);
     let _source = always_writable(&poll, 0);
     let (_registration, set) = registration(&poll, 1, WOKEN, PollOpt::EDGE);
     for timeout in [Duration::ZERO, Duration::from_nanos(1)] {
-        for _ in 0..2 {
-            let waker = Waker::new(&poll, Token(2)).unwrap();
-            waker.wake().unwrap();
-            drop(waker);
-            assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 1);
-
+        // The queue and the system take turns, so that it is the queue's at every second poll.
+        for _ in 0..4 {
             set.set_readiness(WOKEN).unwrap();
             set.set_readiness(Ready::empty()).unwrap();
             assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 1);
+            assert_eq!(events.get(0).map(|event| event.token()), Some(Token(0)));
         }
     }
 }
