@@ -7,7 +7,8 @@
 //! 5. [Sandboxes and old kernels](sandboxes)
 //! 6. [Moving from mio 0.6](from_mio_06)
 //! 7. [Moving from mio 1](from_mio_1)
-//! 8. [Decisions](decisions) that later releases keep, with their reasons
+//! 8. [I/O safety](io_safety): what registering a descriptor can do to its owner
+//! 9. [Decisions](decisions) that later releases keep, with their reasons
 
 #[doc = include_str!("guide/triggers.md")]
 pub mod triggers {}
@@ -29,6 +30,9 @@ pub mod from_mio_06 {}
 
 #[doc = include_str!("guide/from_mio_1.md")]
 pub mod from_mio_1 {}
+
+#[doc = include_str!("guide/io_safety.md")]
+pub mod io_safety {}
 
 #[doc = include_str!("guide/decisions.md")]
 pub mod decisions {}

@@ -56,7 +56,7 @@
 //! for each kind of socket, such as `tcp-stream`.
 
 pub use selector::{
-    AsSource, Backend, BusyPoll, Evented, Events, IoSource, Poll, PollId, Registration,
+    AsSource, Backend, Batches, BusyPoll, Evented, Events, IoSource, Poll, PollId, Registration,
     RegistrationError, SetReadiness, Stats, Waker,
 };
 pub use token_ready::{Event, PollOpt, Ready, Token};

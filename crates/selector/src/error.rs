@@ -4,6 +4,8 @@ use std::io;
 
 use token_ready::{PollOpt, Ready};
 
+use crate::sys;
+
 /// Why a registration was refused; it travels inside the `io::Error`.
 ///
 /// ```
@@ -70,6 +72,32 @@ impl RegistrationError {
         error.get_ref()?.downcast_ref()
     }
 
+    /// Returns the code that `epoll_ctl(2)` has for the error, such as `EEXIST`; `None` for what only
+    /// this library refuses, and on Windows.
+    ///
+    /// An `io::Error` holds either a code or another error. One that holds a `RegistrationError` has no
+    /// [`raw_os_error`](io::Error::raw_os_error) of its own, though the system may have been asked.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::RegistrationError;
+    /// use std::io;
+    ///
+    /// fn code(error: &io::Error) -> Option<i32> {
+    ///     let refused = || RegistrationError::from_io(error)?.raw_os_error();
+    ///     error.raw_os_error().or_else(refused)
+    /// }
+    ///
+    /// # #[cfg(unix)] {
+    /// let error = io::Error::from(RegistrationError::AlreadyRegistered);
+    /// assert_eq!(code(&error), Some(17)); // EEXIST
+    /// # }
+    /// ```
+    #[doc(alias("EEXIST", "ENOENT", "EPERM", "ELOOP"))]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        sys::code(self)
+    }
+
     pub(crate) fn into_io(self, kind: io::ErrorKind) -> io::Error {
         io::Error::new(kind, self)
     }
@@ -89,5 +117,27 @@ impl From<RegistrationError> for io::Error {
             RegistrationError::AlwaysReady => io::ErrorKind::PermissionDenied,
         };
         error.into_io(kind)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misuse_has_the_code_that_the_kernel_has_for_it() {
+        let table = [
+            (RegistrationError::AlreadyRegistered, Some(libc::EEXIST)),
+            (RegistrationError::NotRegistered, Some(libc::ENOENT)),
+            (RegistrationError::Itself, Some(libc::EINVAL)),
+            (RegistrationError::Cycle, Some(libc::ELOOP)),
+            (RegistrationError::AlwaysReady, Some(libc::EPERM)),
+            (RegistrationError::OtherPoll, None),
+            (RegistrationError::Options(PollOpt::all()), None),
+            (RegistrationError::ExclusiveInterest(Ready::PRIORITY), None),
+        ];
+        for (error, code) in table {
+            assert_eq!(error.raw_os_error(), code, "{error:?}");
+        }
     }
 }

@@ -14,7 +14,8 @@ use crate::sys::{RawEvent, Scratch};
 
 /// A batch of events, filled by [`Poll::poll`](crate::Poll::poll) and reused from poll to poll.
 ///
-/// Each event is checked as it is read. It is left out if the handler of an earlier event dropped or
+/// Each event is checked as it is read, and from then on is a plain value: it does not notice what
+/// another thread drops afterwards, see [`Batches`](crate::Batches). It is left out if the handler of an earlier event dropped or
 /// deregistered the source, or reregistered it with an interest in none of the event's kinds. So
 /// [`len`](Events::len) is an upper bound on what the iterator yields. After a `reregister` the event
 /// has the new token, and of its kinds those within the new interest.

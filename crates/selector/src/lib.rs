@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod batches;
 mod blocks;
 mod busy_poll;
 mod cells;
@@ -21,6 +22,7 @@ mod terms;
 mod user;
 
 pub use crate::backend::Backend;
+pub use crate::batches::Batches;
 pub use crate::busy_poll::BusyPoll;
 pub use crate::error::RegistrationError;
 pub use crate::evented::Evented;

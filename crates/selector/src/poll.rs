@@ -18,7 +18,7 @@ use crate::source::Place;
 use crate::stats::Stats;
 use crate::sys::{self, Drained, RawEvent, RawSource, Selector};
 use crate::table::Entry;
-use crate::{Backend, BusyPoll, Evented, Events, RegistrationError};
+use crate::{Backend, Batches, BusyPoll, Evented, Events, RegistrationError};
 
 /// Waits until one of many sources is ready.
 ///
@@ -52,7 +52,9 @@ use crate::{Backend, BusyPoll, Evented, Events, RegistrationError};
 /// A source has at most one event in a batch, with all it is ready for. Nothing outside the
 /// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
 /// dropped, no event of that registration is handed out any more: not from a batch that was polled
-/// before, not to another source that got the same descriptor number. `reregister` does not end a
+/// before, not to another source that got the same descriptor number. Where one thread polls and
+/// another drops, the first may still hold an event that it took from its batch before; [`Batches`]
+/// tells when that is over. `reregister` does not end a
 /// registration: its event in a batch survives, with the new token and within the new interest.
 /// Dropping the `Poll` ends all its registrations, so that a batch which outlives it holds wakes
 /// alone.
@@ -365,6 +367,10 @@ impl Poll {
 
     /// Ends a registration; the source may then be registered with any `Poll`.
     ///
+    /// Once this has returned, no batch hands out an event of the registration. An event that another
+    /// thread took from its batch before may still be in that thread's hands: if the token is an
+    /// address, what is there must be kept until [`Batches::are_over`] says so.
+    ///
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
     /// otherwise what the system says, and the registration has ended all the same.
@@ -487,6 +493,12 @@ impl Poll {
     #[doc(alias = "EPIOCGPARAMS")]
     pub fn busy_poll(&self) -> io::Result<BusyPoll> {
         self.inner.selector.busy_poll()
+    }
+
+    /// Returns the batches that this `Poll` fills, to learn when no thread has an event any more that it
+    /// took from one before; see [`Batches`].
+    pub fn batches(&self) -> Batches {
+        self.inner.shared.counters.batches()
     }
 
     /// Returns what this `Poll` has done so far; it may be called at any time from any thread.

@@ -15,6 +15,9 @@ use crate::{Evented, Poll};
 
 /// Something with a descriptor, together with its registration.
 ///
+/// Once it is dropped, no batch hands out an event of its registration; what another thread took from a
+/// batch before that, it may still hold, see [`Batches`](crate::Batches).
+///
 /// It is what socket types are built on. It knows which `Poll` the source is registered with, refuses to
 /// stand with two, and ends the registration when it is dropped, before the descriptor closes.
 /// It reads and writes if `&T` does. All other I/O goes through [`try_io`](IoSource::try_io) or is

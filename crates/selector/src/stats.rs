@@ -1,7 +1,9 @@
 //! Counters of what a `Poll` did.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::batches::Batches;
 
 /// What a [`Poll`](crate::Poll) did since it was made, read with [`Poll::stats`](crate::Poll::stats).
 ///
@@ -91,13 +93,26 @@ impl Counters {
 pub(crate) struct Tally {
     polls: Counter,
     events: Counter,
+    /// The batch is gone, or serves another `Poll`.
+    closed: AtomicBool,
 }
 
 impl Tally {
     #[inline]
     pub(crate) fn add_poll(&self, events: usize) {
-        self.polls.add_alone(1);
-        self.events.add_alone(events);
+        // What the owner did with the events before is visible to who sees the count.
+        self.polls.add_alone(1, Ordering::Release);
+        self.events.add_alone(events, Ordering::Relaxed);
+    }
+
+    /// Returns how often the batch was polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.0.load(Ordering::Acquire)
+    }
+
+    /// Tells whether the batch was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 }
 
@@ -109,8 +124,14 @@ impl Counters {
         tally
     }
 
+    /// Returns the batches there are.
+    pub(crate) fn batches(&self) -> Batches {
+        Batches::new(self.tallies().0.iter().cloned())
+    }
+
     /// Adds up the tally of a batch that is done.
     pub(crate) fn close(&self, tally: &Arc<Tally>) {
+        tally.closed.store(true, Ordering::Release);
         let mut tallies = self.tallies();
         tallies.0.retain(|other| !Arc::ptr_eq(other, tally));
         tallies.1.polls.add(tally.polls.get());
@@ -134,9 +155,8 @@ impl Counter {
 
     /// Adds where no other thread does.
     #[inline]
-    fn add_alone(&self, count: usize) {
-        self.0
-            .store(self.get().wrapping_add(count), Ordering::Relaxed);
+    fn add_alone(&self, count: usize, ordering: Ordering) {
+        self.0.store(self.get().wrapping_add(count), ordering);
     }
 
     /// Takes as much as there is, and at most so much; returns how much that was.

@@ -400,7 +400,8 @@ impl SetReadiness {
 
     /// Sets the readiness, and wakes a poller if there is something to report.
     ///
-    /// It is remembered while the [`Registration`] is registered with no `Poll`. What the calling thread
+    /// It is remembered while the [`Registration`] is registered with no `Poll`, or its `Poll` was dropped: the
+    /// next one that it is registered with reports it. What the calling thread
     /// wrote before is visible to who sees the event.
     ///
     /// # Errors
@@ -505,8 +506,9 @@ impl Waker {
     /// Makes a poll that waits, or the next one, return: with an event under the waker's token, unless
     /// the waker is [`silent`](Waker::silent).
     ///
-    /// What the calling thread wrote before is visible to who sees the event. Nothing happens if
-    /// the `Poll` is gone.
+    /// What the calling thread wrote before is visible to who sees the event. After the `Poll` was dropped
+    /// it is `Ok` and does nothing: a `Poll` may be dropped at any moment by another thread, also right
+    /// after a wake, and runtimes that stop go on waking.
     ///
     /// # Errors
     /// None at present; a `Result` because waking may fail on another system.

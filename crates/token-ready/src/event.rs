@@ -1,5 +1,7 @@
 //! What a poll hands out.
 
+use core::fmt;
+
 use crate::{Kinds, Ready, Token};
 
 /// One source's readiness, as a poll hands it out.
@@ -12,7 +14,7 @@ use crate::{Kinds, Ready, Token};
 /// assert_eq!(event.readiness(), Ready::WRITABLE);
 /// assert!(event.is_writable());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Event {
     kinds: Kinds,
     token: Token,
@@ -113,5 +115,14 @@ impl Event {
     /// Tells whether nothing more can be written.
     pub const fn is_write_closed(&self) -> bool {
         self.readiness().is_write_closed()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("readiness", &self.readiness())
+            .field("token", &self.token)
+            .finish()
     }
 }

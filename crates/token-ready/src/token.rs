@@ -2,7 +2,9 @@
 
 /// The name a caller gives to a registration; every event of it carries the token back.
 ///
-/// Any value may be used, `usize::MAX` included: none is reserved.
+/// Any value may be used, `usize::MAX` included: none is reserved. An index into a table of the program is
+/// the best one. If it is an address, and several threads poll or drop, free what is there only when no
+/// thread can have an event with it any more: `Batches::are_over` tells.
 ///
 /// ```
 /// use readywire::Token;

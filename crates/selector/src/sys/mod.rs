@@ -19,14 +19,14 @@ cfg_if::cfg_if! {
         #[cfg(fuzzing)]
         pub use self::unix::fuzzing;
         pub(crate) use self::unix::{
-            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, code, index,
             set_nonblocking,
         };
     } else if #[cfg(windows)] {
         mod windows;
         pub use self::windows::AsSource;
         pub(crate) use self::windows::{
-            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, index,
+            BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, code, index,
             set_nonblocking,
         };
     } else {

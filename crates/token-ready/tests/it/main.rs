@@ -191,6 +191,10 @@ fn an_event_tells_token_and_readiness() {
     assert!(event.is_readable() && event.is_writable() && event.is_priority());
     assert!(event.is_error() && event.is_read_closed() && event.is_write_closed());
     assert!(!event.is_hup());
+    assert_eq!(
+        format!("{:?}", Event::new(Ready::HUP, Token(9))),
+        "Event { readiness: HUP, token: Token(9) }"
+    );
     let copy = event;
     assert_eq!(copy, event);
 }

@@ -143,6 +143,20 @@ pub(crate) fn set_nonblocking(source: &impl AsSource) -> io::Result<()> {
     Ok(())
 }
 
+/// The code of a misuse, where it has one.
+pub(crate) fn code(error: &RegistrationError) -> Option<i32> {
+    match error {
+        RegistrationError::AlreadyRegistered => Some(libc::EEXIST),
+        RegistrationError::NotRegistered => Some(libc::ENOENT),
+        RegistrationError::Itself => Some(libc::EINVAL),
+        RegistrationError::Cycle => Some(libc::ELOOP),
+        RegistrationError::AlwaysReady => Some(libc::EPERM),
+        RegistrationError::OtherPoll
+        | RegistrationError::Options(_)
+        | RegistrationError::ExclusiveInterest(_) => None,
+    }
+}
+
 /// The slot of a source in the table.
 #[inline]
 pub(crate) fn index(source: RawSource, _table: &Table) -> io::Result<Index> {

@@ -8,6 +8,7 @@ use token_ready::{PollOpt, Ready};
 use windows_sys::Win32::Networking::WinSock::{WSAEHOSTDOWN, WSAEMSGSIZE, WSAENETRESET};
 
 use crate::BusyPoll;
+use crate::RegistrationError;
 use crate::backend::Backend;
 use crate::key::{Index, Key};
 use crate::sys::{Drained, Driver};
@@ -54,6 +55,11 @@ impl<T: AsSocket> AsSource for T {}
 /// Sets what is about to become a source to non-blocking.
 pub(crate) fn set_nonblocking(source: &impl AsSource) -> io::Result<()> {
     socket::set_nonblocking(source.as_source())
+}
+
+/// The code of a misuse: AFD knows no registrations.
+pub(crate) fn code(_error: &RegistrationError) -> Option<i32> {
+    None
 }
 
 /// The slot of a source in the table: sockets have no small numbers, so that each registration

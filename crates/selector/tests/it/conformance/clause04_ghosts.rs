@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ testkit::on_each_backend! {
     a_batch_that_outlives_its_poll_holds_wakes_alone,
     nothing_comes_after_deregister_has_returned_on_another_thread,
     a_clone_of_a_dropped_source_is_silent,
+    batches_are_over_after_two_polls_or_with_the_batch,
+    memory_is_kept_until_no_thread_has_an_event_with_its_address,
+    a_thread_that_sleeps_in_a_poll_holds_its_batch_up_until_it_is_woken,
     what_was_taken_out_of_a_source_is_silent,
 }
 
@@ -650,4 +653,125 @@ mod numbers {
             child.join();
         });
     }
+}
+
+fn batches_are_over_after_two_polls_or_with_the_batch(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    assert!(poll.batches().are_over());
+
+    let pairs = ready(&poll, &mut events, 1, PollOpt::LEVEL);
+    let event = events.iter().next();
+    drop(pairs);
+    let batches = poll.batches();
+    assert!(event.is_some() && !batches.are_over());
+    for is_over in [false, true, true] {
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert_eq!(batches.are_over(), is_over);
+    }
+
+    let batches = poll.batches();
+    let (other, _) = setup(backend);
+    other.poll(&mut events, Some(Duration::ZERO)).unwrap();
+    assert!(batches.are_over());
+
+    poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+    let batches = poll.batches();
+    assert!(!batches.are_over());
+    drop(events);
+    assert!(batches.are_over());
+}
+
+fn a_thread_that_sleeps_in_a_poll_holds_its_batch_up_until_it_is_woken(backend: Backend) {
+    let poll = Arc::new(Poll::with_backend(backend).unwrap());
+    let waker = Waker::new(&poll, Token(0)).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (sender, polled) = channel();
+    let poller = spawn({
+        let (poll, stop) = (Arc::clone(&poll), Arc::clone(&stop));
+        move || {
+            let mut events = Events::with_capacity(8);
+            while !stop.load(Ordering::Acquire) {
+                poll.poll(&mut events, None).unwrap();
+                sender.send(()).unwrap();
+            }
+            events
+        }
+    });
+    waker.wake().unwrap();
+    polled.recv().unwrap();
+    let batches = poll.batches();
+    for is_over in [false, true] {
+        assert!(!batches.are_over());
+        waker.wake().unwrap();
+        polled.recv().unwrap();
+        assert_eq!(batches.are_over(), is_over);
+    }
+    stop.store(true, Ordering::Release);
+    waker.wake().unwrap();
+    drop(poller.join());
+}
+
+/// What a token stands for, as if it were memory that is freed.
+#[derive(Default)]
+struct Memory {
+    is_freed: AtomicBool,
+}
+
+fn memory_is_kept_until_no_thread_has_an_event_with_its_address(backend: Backend) {
+    const ROUNDS: usize = 300;
+    let memory: Arc<[Memory]> = (0..ROUNDS).map(|_| Memory::default()).collect();
+    let poll = Arc::new(Poll::with_backend(backend).unwrap());
+    // Keeps the pollers polling.
+    let (level, set_level) = Registration::new();
+    poll.register(&level, Token(ROUNDS), Ready::READABLE, PollOpt::LEVEL)
+        .unwrap();
+    set_level.set_readiness(Ready::READABLE).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let pollers = [(); 2].map(|()| {
+        let (poll, memory, stop) = (Arc::clone(&poll), Arc::clone(&memory), Arc::clone(&stop));
+        spawn(move || {
+            let mut events = Events::with_capacity(8);
+            while !stop.load(Ordering::Acquire) {
+                poll.poll(&mut events, Some(Duration::from_millis(1)))
+                    .unwrap();
+                for event in events.iter().filter(|event| event.token().0 < ROUNDS) {
+                    for _ in 0..3 {
+                        std::thread::yield_now();
+                        let is_freed = &memory[event.token().0].is_freed;
+                        assert!(!is_freed.load(Ordering::Relaxed), "{event:?}");
+                    }
+                }
+            }
+        })
+    });
+    let mut ended = Vec::new();
+    let free = |ended: &mut Vec<(selector::Batches, usize)>| {
+        ended.retain(|(batches, at)| {
+            let is_over = batches.are_over();
+            memory[*at].is_freed.store(is_over, Ordering::Relaxed);
+            !is_over
+        });
+    };
+    let (stream, mut peer) = tcp_pair();
+    peer.write_all(b"x").unwrap();
+    until_readable(&stream);
+    let source = IoSource::new(stream);
+    for at in 0..ROUNDS {
+        let (registration, set) = Registration::new();
+        let is_user = at % 2 == 0;
+        let chosen: &dyn Evented = if is_user { &registration } else { &source };
+        poll.register(chosen, Token(at), Ready::READABLE, PollOpt::LEVEL)
+            .unwrap();
+        set.set_readiness(Ready::READABLE).unwrap();
+        std::thread::yield_now();
+        poll.deregister(chosen).unwrap();
+        ended.push((poll.batches(), at));
+        free(&mut ended);
+    }
+    testkit::until("all batches are over", || {
+        free(&mut ended);
+        ended.is_empty()
+    });
+    stop.store(true, Ordering::Release);
+    pollers.into_iter().for_each(testkit::Task::join);
 }
