@@ -288,12 +288,16 @@ fn a_write_to_a_broken_stream_at_each_event_ends_the_events(backend: Backend) {
             .unwrap();
         expect_events(&poll, &mut events, &[(Token(1), Ready::WRITABLE)]);
         source.get_ref().shutdown(Shutdown::Write).unwrap();
-        // The shutdown may be an event.
-        Sentinel::new().events_before(&poll, &mut events);
-        for _ in 0..3 {
+        // The shutdown may be an event, and its acknowledgement another one at any later time.
+        let mut reports = 0;
+        for _ in 0..8 {
             write(&source).unwrap_err();
-            expect_silence(&poll, &mut events);
+            reports += usize::from(!Sentinel::new().events_before(&poll, &mut events).is_empty());
         }
+        assert!(
+            reports <= 2,
+            "{reports} of 8 writes were followed by an event"
+        );
     }
 }
 
