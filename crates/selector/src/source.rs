@@ -295,7 +295,7 @@ impl<T: AsSource> Evented for IoSource<T> {
 /// use std::io::{ErrorKind, Read, Write};
 ///
 /// # #[cfg(unix)] {
-/// let (reader, writer) = std::io::pipe()?;
+/// let (reader, writer) = std::os::unix::net::UnixStream::pair()?;
 /// let (mut reader, mut writer) = (IoSource::nonblocking(reader)?, IoSource::nonblocking(writer)?);
 /// writer.write_all(b"hello")?;
 /// let mut buf = [0; 16];

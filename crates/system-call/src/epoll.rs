@@ -45,7 +45,7 @@ pub unsafe fn epoll_ctl(
 ///
 /// // SAFETY: makes a descriptor that nobody else knows.
 /// let epoll = unsafe { OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
-/// let (_reader, writer) = std::io::pipe()?;
+/// let (_reader, writer) = system_call::pipe()?;
 /// let mut event = libc::epoll_event { events: libc::EPOLLOUT as u32, u64: 7 };
 /// let (set, add) = (epoll.as_fd(), libc::EPOLL_CTL_ADD);
 /// // SAFETY: the descriptor is ours.

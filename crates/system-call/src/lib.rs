@@ -26,6 +26,9 @@ cfg_if::cfg_if! {
     }
 }
 
+mod pipe;
+pub use self::pipe::pipe;
+
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         mod epoll;
@@ -142,11 +145,11 @@ pub fn send(socket: BorrowedFd<'_>, buf: &[u8], flags: c_int) -> io::Result<usiz
 ///
 /// # Examples
 /// ```
-/// use std::io::{IoSliceMut, Write};
+/// use std::io::IoSliceMut;
 /// use std::os::fd::AsFd;
 ///
-/// let (reader, mut writer) = std::io::pipe()?;
-/// writer.write_all(b"headbody")?;
+/// let (reader, writer) = system_call::pipe()?;
+/// system_call::write(writer.as_fd(), b"headbody")?;
 /// let (mut head, mut body) = ([0; 4], [0; 8]);
 /// let mut bufs = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
 /// assert_eq!(system_call::readv(reader.as_fd(), &mut bufs)?, 8);
@@ -222,7 +225,7 @@ pub fn send_vectored(
 /// ```
 /// use std::os::fd::AsFd;
 ///
-/// let (_reader, writer) = std::io::pipe()?;
+/// let (_reader, writer) = system_call::pipe()?;
 /// assert_eq!(system_call::write(writer.as_fd(), b"hello")?, 5);
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -64,7 +64,7 @@ fn install(calls: &[Call], refusal: Refusal) -> bool {
     };
     let rules = calls.iter().map(|call| {
         let condition = call.first.map(|first| {
-            let value = u64::from(first.cast_unsigned());
+            let value = u64::from(first as u32);
             SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
                 .expect("a first argument exists")
         });
@@ -80,7 +80,7 @@ fn install(calls: &[Call], refusal: Refusal) -> bool {
         (number, rules.into_iter().collect())
     });
     let action = match refusal {
-        Refusal::Errno(errno) => SeccompAction::Errno(errno.cast_unsigned()),
+        Refusal::Errno(errno) => SeccompAction::Errno(errno as u32),
         Refusal::Kill => SeccompAction::KillProcess,
     };
     let filter = SeccompFilter::new(rules.collect(), SeccompAction::Allow, action, processor);

@@ -2,7 +2,8 @@
 
 use std::any::type_name;
 use std::ffi::c_int;
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -32,12 +33,10 @@ pub fn unix_pair() -> (UnixStream, UnixStream) {
 
 /// Returns the two ends of a pipe.
 #[track_caller]
-pub fn pipe() -> (PipeReader, PipeWriter) {
+pub fn pipe() -> (File, File) {
     watchdog::watch();
-    let (reader, writer) = io::pipe().expect("make a pipe");
-    nonblocking(&reader);
-    nonblocking(&writer);
-    (reader, writer)
+    let (reader, writer) = system_call::pipe().expect("make a pipe");
+    (reader.into(), writer.into())
 }
 
 /// Sets a descriptor to non-blocking.
@@ -414,7 +413,7 @@ mod tests {
         in_child(|| {
             limit_descriptors(2);
             let _pair = unix_pair();
-            let error = fs::File::open("/dev/null").unwrap_err();
+            let error = File::open("/dev/null").unwrap_err();
             assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
         });
     }

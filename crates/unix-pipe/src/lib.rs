@@ -38,8 +38,8 @@ pub use crate::writer::PipeWriter;
 /// ```
 #[doc(alias = "pipe2")]
 pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
-    let (reader, writer) = os::pipe()?;
-    let reader = PipeReader::new(IoSource::new_sole(reader));
-    let writer = PipeWriter::new(IoSource::new_sole(writer));
+    let (reader, writer) = system_call::pipe()?;
+    let reader = PipeReader::new(IoSource::new_sole(reader.into()));
+    let writer = PipeWriter::new(IoSource::new_sole(writer.into()));
     Ok((reader, writer))
 }

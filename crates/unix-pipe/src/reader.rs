@@ -1,6 +1,7 @@
 //! The end that is read from.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::{ChildStderr, ChildStdout};
@@ -48,31 +49,37 @@ use crate::os;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct PipeReader {
-    io: IoSource<io::PipeReader>,
+    io: IoSource<File>,
 }
 
 impl PipeReader {
-    pub(crate) fn new(io: IoSource<io::PipeReader>) -> PipeReader {
+    pub(crate) fn new(io: IoSource<File>) -> PipeReader {
         PipeReader { io }
     }
 
-    /// Takes over the reading end of a pipe of the standard library, and sets it to non-blocking: also for those who have
-    /// duplicates of it, but not for the other end.
+    /// Takes over the reading end of a pipe of the standard library, and sets it to non-blocking: also for
+    /// those who have duplicates of it, but not for the other end.
     ///
-    /// What a child process has is turned into one by `into()` or, in one step, by `try_from`.
+    /// That is a child's, a FIFO as a [`File`], or, since Rust 1.87, one that `std::io::pipe` made. An
+    /// [`OwnedFd`] is the way back to any of them.
     ///
     /// # Errors
-    /// What the system says; the descriptor is closed then.
+    /// Any error from `fcntl(2)`; the descriptor is closed then.
     ///
     /// # Examples
     /// ```
-    /// let (reader, writer) = std::io::pipe()?;
-    /// let reader = readywire::unix::PipeReader::from_std(reader)?;
+    /// use readywire::unix::PipeReader;
+    /// use std::process::{Command, Stdio};
+    ///
+    /// let mut child = Command::new("true").stdout(Stdio::piped()).spawn()?;
+    /// let reader = PipeReader::from_std(child.stdout.take().unwrap())?;
+    /// child.wait()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_std(reader: io::PipeReader) -> io::Result<PipeReader> {
+    pub fn from_std(reader: impl Into<OwnedFd>) -> io::Result<PipeReader> {
+        let reader = reader.into();
         os::set_nonblocking(reader.as_fd())?;
-        Ok(PipeReader::from(OwnedFd::from(reader)))
+        Ok(PipeReader::from(reader))
     }
 
     /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).
@@ -92,11 +99,11 @@ impl PipeReader {
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<PipeReader> {
         Ok(PipeReader {
-            io: self.io.try_clone_with(io::PipeReader::try_clone)?,
+            io: self.io.try_clone_with(File::try_clone)?,
         })
     }
 
-    /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
+    /// Runs `operation` on this end of the pipe as a [`File`], for I/O that goes through the
     /// borrowed descriptor, such as `libc::read` or `splice(2)`.
     ///
     /// `direction` is `READABLE`. After `WouldBlock` an edge can be reported again; other errors leave
@@ -125,7 +132,7 @@ impl PipeReader {
     pub fn try_io<R>(
         &self,
         direction: Ready,
-        operation: impl FnOnce(&io::PipeReader) -> io::Result<R>,
+        operation: impl FnOnce(&File) -> io::Result<R>,
     ) -> io::Result<R> {
         self.io.try_io(direction, |_| operation(self.io.get_ref()))
     }
@@ -277,21 +284,12 @@ impl From<PipeReader> for OwnedFd {
     }
 }
 
-/// As [`PipeReader::from_std`].
-impl TryFrom<io::PipeReader> for PipeReader {
-    type Error = io::Error;
-
-    fn try_from(reader: io::PipeReader) -> io::Result<PipeReader> {
-        PipeReader::from_std(reader)
-    }
-}
-
 /// As [`PipeReader::from_std`]: what a child writes to its output.
 impl TryFrom<ChildStdout> for PipeReader {
     type Error = io::Error;
 
     fn try_from(reader: ChildStdout) -> io::Result<PipeReader> {
-        PipeReader::from_std(OwnedFd::from(reader).into())
+        PipeReader::from_std(reader)
     }
 }
 
@@ -300,6 +298,6 @@ impl TryFrom<ChildStderr> for PipeReader {
     type Error = io::Error;
 
     fn try_from(reader: ChildStderr) -> io::Result<PipeReader> {
-        PipeReader::from_std(OwnedFd::from(reader).into())
+        PipeReader::from_std(reader)
     }
 }

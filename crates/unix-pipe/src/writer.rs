@@ -1,6 +1,7 @@
 //! The end that is written to.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::process::ChildStdin;
@@ -34,31 +35,37 @@ use crate::os;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct PipeWriter {
-    io: IoSource<io::PipeWriter>,
+    io: IoSource<File>,
 }
 
 impl PipeWriter {
-    pub(crate) fn new(io: IoSource<io::PipeWriter>) -> PipeWriter {
+    pub(crate) fn new(io: IoSource<File>) -> PipeWriter {
         PipeWriter { io }
     }
 
-    /// Takes over the writing end of a pipe of the standard library, and sets it to non-blocking: also for those who have
-    /// duplicates of it, but not for the other end.
+    /// Takes over the writing end of a pipe of the standard library, and sets it to non-blocking: also for
+    /// those who have duplicates of it, but not for the other end.
     ///
-    /// What a child process has is turned into one by `into()` or, in one step, by `try_from`.
+    /// That is a child's, a FIFO as a [`File`], or, since Rust 1.87, one that `std::io::pipe` made. An
+    /// [`OwnedFd`] is the way back to any of them.
     ///
     /// # Errors
-    /// What the system says; the descriptor is closed then.
+    /// Any error from `fcntl(2)`; the descriptor is closed then.
     ///
     /// # Examples
     /// ```
-    /// let (reader, writer) = std::io::pipe()?;
-    /// let writer = readywire::unix::PipeWriter::from_std(writer)?;
+    /// use readywire::unix::PipeWriter;
+    /// use std::process::{Command, Stdio};
+    ///
+    /// let mut child = Command::new("true").stdin(Stdio::piped()).spawn()?;
+    /// let writer = PipeWriter::from_std(child.stdin.take().unwrap())?;
+    /// child.wait()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_std(writer: io::PipeWriter) -> io::Result<PipeWriter> {
+    pub fn from_std(writer: impl Into<OwnedFd>) -> io::Result<PipeWriter> {
+        let writer = writer.into();
         os::set_nonblocking(writer.as_fd())?;
-        Ok(PipeWriter::from(OwnedFd::from(writer)))
+        Ok(PipeWriter::from(writer))
     }
 
     /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).
@@ -78,11 +85,11 @@ impl PipeWriter {
     #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<PipeWriter> {
         Ok(PipeWriter {
-            io: self.io.try_clone_with(io::PipeWriter::try_clone)?,
+            io: self.io.try_clone_with(File::try_clone)?,
         })
     }
 
-    /// Runs `operation` on the standard library's end of the pipe, for I/O that goes through the
+    /// Runs `operation` on this end of the pipe as a [`File`], for I/O that goes through the
     /// borrowed descriptor, such as `libc::write` or `splice(2)`.
     ///
     /// `direction` is `WRITABLE`. After `WouldBlock` an edge can be reported again; other errors leave
@@ -110,7 +117,7 @@ impl PipeWriter {
     pub fn try_io<R>(
         &self,
         direction: Ready,
-        operation: impl FnOnce(&io::PipeWriter) -> io::Result<R>,
+        operation: impl FnOnce(&File) -> io::Result<R>,
     ) -> io::Result<R> {
         self.io.try_io(direction, |_| operation(self.io.get_ref()))
     }
@@ -269,20 +276,11 @@ impl From<PipeWriter> for OwnedFd {
     }
 }
 
-/// As [`PipeWriter::from_std`].
-impl TryFrom<io::PipeWriter> for PipeWriter {
-    type Error = io::Error;
-
-    fn try_from(writer: io::PipeWriter) -> io::Result<PipeWriter> {
-        PipeWriter::from_std(writer)
-    }
-}
-
 /// As [`PipeWriter::from_std`]: what a child reads as its input.
 impl TryFrom<ChildStdin> for PipeWriter {
     type Error = io::Error;
 
     fn try_from(writer: ChildStdin) -> io::Result<PipeWriter> {
-        PipeWriter::from_std(OwnedFd::from(writer).into())
+        PipeWriter::from_std(writer)
     }
 }

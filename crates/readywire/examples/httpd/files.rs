@@ -80,11 +80,18 @@ impl Files {
     }
 }
 
+/// The errors of names that no file can have, `ErrorKind::InvalidFilename` since Rust 1.87.
+#[cfg(unix)]
+const INVALID_NAME: &[i32] = &[libc::ENAMETOOLONG];
+/// `ERROR_INVALID_NAME`, `ERROR_FILENAME_EXCED_RANGE`.
+#[cfg(windows)]
+const INVALID_NAME: &[i32] = &[123, 206];
+
 fn status_of(error: io::Error) -> Missing {
+    let code = error.raw_os_error();
     let status = match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => {
-            Status::NotFound
-        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Status::NotFound,
+        _ if code.is_some_and(|code| INVALID_NAME.contains(&code)) => Status::NotFound,
         ErrorKind::PermissionDenied => Status::Forbidden,
         _ if is_out_of_descriptors(&error) => Status::Unavailable,
         _ => Status::InternalError,

@@ -134,7 +134,7 @@ impl<'a> Fields<'a> {
             return Err(Status::BadRequest);
         }
         // What does not fit into the number is too much as well.
-        let length = str::from_utf8(length)
+        let length = std::str::from_utf8(length)
             .ok()
             .and_then(|text| text.parse().ok());
         length

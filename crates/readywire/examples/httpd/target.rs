@@ -45,7 +45,7 @@ pub(crate) fn is_of_method(target: &str, method: &str) -> bool {
 
 /// Tells whether the value of a field `Host` is `host` or `host:port`. The empty value is valid too.
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    str::from_utf8(value).is_ok_and(|value| value.is_empty() || is_authority(value, false))
+    std::str::from_utf8(value).is_ok_and(|value| value.is_empty() || is_authority(value, false))
 }
 
 fn without_scheme(target: &str) -> Option<&str> {

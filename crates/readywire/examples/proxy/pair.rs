@@ -30,7 +30,7 @@ impl Side {
     }
 
     pub(crate) fn of(token: Token) -> (usize, Side) {
-        let side = if token.0.is_multiple_of(2) {
+        let side = if token.0 % 2 == 0 {
             Side::Client
         } else {
             Side::Server

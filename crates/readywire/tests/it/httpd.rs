@@ -288,8 +288,10 @@ fn the_last_request_is_the_one_that_says_so(backend: Backend) {
 
 fn what_does_not_exist_is_not_found(backend: Backend) {
     let site = Site::new(backend);
+    let too_long = format!("/{}", "a".repeat(300));
     for target in [
         "/nothing",
+        &too_long,
         "/index.html/",
         "/index.html/more",
         "/%ff",

@@ -326,7 +326,7 @@ fn the_unix_parts_are_there() {
     raw::<UdpSocket>();
     let _: fn(&Poll) -> RawFd = Poll::as_raw_fd;
 
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = testkit::pipe();
     let poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(8);
     let interest = Ready::readable() | UnixReady::hup();

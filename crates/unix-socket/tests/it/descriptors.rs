@@ -76,7 +76,7 @@ fn receiving_until_it_would_block_arms_the_edge_anew(backend: Backend) {
 #[test]
 fn descriptors_arrive_in_order_and_work() {
     let (one, other) = UnixStream::pair().unwrap();
-    let pipes = [(); 3].map(|()| std::io::pipe().unwrap());
+    let pipes = [(); 3].map(|()| testkit::pipe());
     let fds = pipes.each_ref().map(|(_, writer)| writer.as_fd());
     one.send_fds(&[IoSlice::new(b"he"), IoSlice::new(b"llo")], &fds)
         .unwrap();
@@ -194,7 +194,7 @@ fn descriptor_zero_is_received_like_any_other() {
 fn what_nobody_asked_for_is_closed() {
     testkit::in_child(|| {
         let (one, mut other) = UnixStream::pair().unwrap();
-        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = testkit::pipe();
         let before = testkit::descriptors();
         one.send_fds(&[IoSlice::new(b"x")], &[writer.as_fd()])
             .unwrap();
@@ -204,7 +204,7 @@ fn what_nobody_asked_for_is_closed() {
         // The duplicate is gone: this is the end of the pipe.
         assert_eq!(reader.read(&mut [0; 4]).unwrap(), 0);
 
-        let (_, writer) = std::io::pipe().unwrap();
+        let (_, writer) = testkit::pipe();
         one.send_fds(&[IoSlice::new(b"x")], &[writer.as_fd()])
             .unwrap();
         let mut buf = [0; 4];

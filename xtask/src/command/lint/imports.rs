@@ -27,7 +27,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("udp-socket", BELOW_SOCKETS),
     ("unix-socket", BELOW_SOCKETS),
-    ("unix-pipe", &["token-ready", "selector", "socket-calls"]),
+    (
+        "unix-pipe",
+        &["token-ready", "selector", "socket-calls", "system-call"],
+    ),
     (
         "readywire",
         &[
@@ -41,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "unix-pipe",
         ],
     ),
-    ("testkit", &["token-ready", "selector"]),
+    ("testkit", &["token-ready", "selector", "system-call"]),
     ("soak", &["readywire", "testkit"]),
     ("benches", &["readywire"]),
     ("xtask", &[]),

@@ -13,7 +13,7 @@ const SET: libc::Ioctl = libc::_IOW::<libc::epoll_params>(0x8a, 1);
 const GET: libc::Ioctl = libc::_IOR::<libc::epoll_params>(0x8a, 2);
 
 /// The longest time that the kernel takes, in microseconds.
-const LONGEST: u32 = i32::MAX.cast_unsigned();
+const LONGEST: u32 = i32::MAX as u32;
 
 pub(super) fn set(epoll: BorrowedFd<'_>, params: BusyPoll) -> io::Result<()> {
     let microseconds = params.time.as_nanos().div_ceil(1000);

@@ -46,8 +46,9 @@ use crate::{Evented, Poll};
 /// use readywire::{Events, Poll, PollOpt, Ready, Token};
 /// use std::io::Write;
 /// use std::os::fd::{AsFd, AsRawFd};
+/// use std::os::unix::net::UnixStream;
 ///
-/// let (reader, mut writer) = std::io::pipe()?;
+/// let (reader, mut writer) = UnixStream::pair()?;
 /// let poll = Poll::new()?;
 /// let mut events = Events::with_capacity(8);
 /// poll.register(&EventedFd(&reader.as_raw_fd()), Token(0), Ready::READABLE, PollOpt::LEVEL)?;

@@ -1,22 +1,21 @@
 //! A wake handle made of a pipe, where there is nothing smaller.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-
-use super::fd::check;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 pub(super) struct WakeFd {
-    reader: PipeReader,
-    writer: PipeWriter,
+    reader: File,
+    writer: File,
 }
 
 impl WakeFd {
     pub(super) fn new() -> io::Result<WakeFd> {
-        // Close-on-exec on both ends already.
-        let (reader, writer) = io::pipe()?;
-        set_nonblocking(reader.as_fd())?;
-        set_nonblocking(writer.as_fd())?;
-        Ok(WakeFd { reader, writer })
+        let (reader, writer) = system_call::pipe()?;
+        Ok(WakeFd {
+            reader: reader.into(),
+            writer: writer.into(),
+        })
     }
 
     /// Makes the handle readable.
@@ -38,12 +37,4 @@ impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
-}
-
-fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: reads the flags of a descriptor that is borrowed, hence open.
-    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
-    // SAFETY: writes the flags of the same descriptor.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
-    Ok(())
 }

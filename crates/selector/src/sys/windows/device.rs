@@ -304,12 +304,12 @@ fn failure(status: NTSTATUS) -> Failure {
 
 /// Whether a status is of the severity "error"; informational ones and warnings are none.
 fn is_error(status: NTSTATUS) -> bool {
-    status.cast_unsigned() >> 30 == 3
+    status as u32 >> 30 == 3
 }
 
 /// The error that a status stands for.
 pub(super) fn error(status: NTSTATUS) -> io::Error {
     // SAFETY: translates a number.
     let code = unsafe { RtlNtStatusToDosError(status) };
-    io::Error::from_raw_os_error(code.cast_signed())
+    io::Error::from_raw_os_error(code as i32)
 }

@@ -82,7 +82,7 @@ fn what_is_no_socket_is_refused() {
         .register(0x7fff_fffc, key, interest, opts, true, None)
         .unwrap_err();
     // Asked for the base, Windows says the one; Wine takes any number for its own base.
-    let codes = [WSAENOTSOCK, ERROR_INVALID_HANDLE.cast_signed()];
+    let codes = [WSAENOTSOCK, ERROR_INVALID_HANDLE as i32];
     assert!(codes.map(Some).contains(&error.raw_os_error()), "{error}");
 }
 

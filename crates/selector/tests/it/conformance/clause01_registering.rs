@@ -825,8 +825,8 @@ mod descriptors {
             // SAFETY: the descriptor has just been made and nobody else knows it.
             let path = unsafe { File::from_raw_fd(fd) };
             let owned = IoSource::new(path.try_clone().unwrap());
-            let ways: [&dyn selector::Evented; 3] =
-                [&EventedFd(&path.as_raw_fd()), &path.as_fd(), &owned];
+            let number = path.as_raw_fd();
+            let ways: [&dyn selector::Evented; 3] = [&EventedFd(&number), &path.as_fd(), &owned];
             for way in ways {
                 let error = poll
                     .register(way, Token(1), Ready::READABLE, PollOpt::LEVEL)

@@ -397,7 +397,6 @@ fn what_was_taken_out_of_a_source_is_silent(backend: Backend) {
 /// Numbers that are used anew, in a process of one's own, where no other test takes them.
 #[cfg(unix)]
 mod numbers {
-    use std::io::PipeWriter;
     use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
     use std::os::unix::net::UnixStream;
 
@@ -598,12 +597,12 @@ mod numbers {
     /// The child of a fork, which does nothing until it is dropped.
     struct Child {
         id: libc::pid_t,
-        ends_it: PipeWriter,
+        ends_it: UnixStream,
     }
 
     impl Child {
         fn fork() -> Child {
-            let (ended, ends_it) = std::io::pipe().unwrap();
+            let (ended, ends_it) = UnixStream::pair().unwrap();
             // SAFETY: the child makes two system calls, and runs no code of anybody else.
             let id = unsafe { libc::fork() };
             assert_ne!(id, -1, "{}", std::io::Error::last_os_error());

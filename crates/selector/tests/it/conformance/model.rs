@@ -270,7 +270,7 @@ impl Worker {
             events: Events::with_capacity(1 + random.below(16)),
             random,
             clones: Vec::new(),
-            polls_while_waiting: number.is_multiple_of(2),
+            polls_while_waiting: number % 2 == 0,
         }
     }
 
