@@ -6,6 +6,7 @@ mod emulated;
 mod fuzz;
 mod lint;
 mod loom;
+mod msrv;
 mod mutants;
 mod netns;
 mod platforms;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     PublicApi(public_api::PublicApi),
     Bench(bench::Bench),
     Loom(loom::Loom),
+    Msrv(msrv::Msrv),
     Mutants(mutants::Mutants),
     Netns(netns::Netns),
     Platforms(platforms::Platforms),
@@ -49,6 +51,7 @@ impl Command {
             Self::PublicApi(command) => command.run(sh),
             Self::Bench(command) => command.run(sh),
             Self::Loom(command) => command.run(sh),
+            Self::Msrv(command) => command.run(sh),
             Self::Mutants(command) => command.run(sh),
             Self::Netns(command) => command.run(sh),
             Self::Platforms(command) => command.run(sh),

@@ -5,6 +5,9 @@ use std::env;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
+/// Another apt may be at work.
+const APT: [&str; 3] = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
+
 /// The packages of those programs that cannot be run yet; each stands with the one that brings it.
 pub(crate) fn lacking<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
     let lacking = programs.iter().filter(|(program, _)| !on_path(program));
@@ -34,16 +37,20 @@ pub(crate) fn install(sh: &Shell, packages: &[&str]) -> Result<()> {
         cmd!(sh, "id -u").quiet().read()? == "0",
         "missing: {names}; to install them: sudo apt-get install --no-install-recommends {names}"
     );
-    // Another apt may be at work; and nothing that is installed may go to make room.
-    let apt = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
-    cmd!(sh, "apt-get {apt...} update").run()?;
+    update(sh)?;
+    // Nothing that is installed may go to make room.
     cmd!(
         sh,
-        "apt-get {apt...} install --yes --no-install-recommends --no-remove {missing...}"
+        "apt-get {APT...} install --yes --no-install-recommends --no-remove {missing...}"
     )
     .env("DEBIAN_FRONTEND", "noninteractive")
     .run()?;
     Ok(())
+}
+
+/// Fetches the lists of what there is.
+pub(crate) fn update(sh: &Shell) -> Result<()> {
+    Ok(cmd!(sh, "apt-get {APT...} update").run()?)
 }
 
 /// The version of an installed package.

@@ -17,6 +17,8 @@ struct Metadata {
 #[derive(Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// The oldest Rust that builds it.
+    rust_version: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
     /// The registries it may go to; nothing where it may go to any.
     #[serde(default)]
@@ -50,6 +52,15 @@ pub(crate) fn published_unless(sh: &Shell, chosen: &[String]) -> Result<Vec<Stri
         .into_iter()
         .filter(|package| package.publish.is_none());
     Ok(published.map(|package| package.name).collect())
+}
+
+/// The oldest Rust that builds every package that users depend on, such as `1.85`.
+pub(crate) fn rust_version(sh: &Shell) -> Result<String> {
+    let packages = packages(sh)?;
+    let facade = packages.iter().find(|package| package.name == "readywire");
+    facade
+        .and_then(|facade| facade.rust_version.clone())
+        .context("readywire declares no rust-version")
 }
 
 /// The top level of the checkout.

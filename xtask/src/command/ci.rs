@@ -10,6 +10,7 @@ use crate::summary::Summary;
 /// Every check, cheap ones first.
 const CHECKS: &[&str] = &[
     "lint",
+    "msrv",
     "loom",
     "platforms",
     "wine --repeat 10",
