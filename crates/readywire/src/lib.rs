@@ -54,6 +54,15 @@
 //! This crate only puts together what may as well be used alone: `token-ready` (the plain values),
 //! `selector` (`Poll` and the backends), `sockopt` (socket options, here [`sockopt`]), and a crate
 //! for each kind of socket, such as `tcp-stream`.
+//!
+//! # Features
+//! `udp`, `uds` (Unix sockets) and `pipe` add their types, and are on by default.
+//!
+//! `use-libc` makes every system call through the C library. Without it, 64-bit Linux and Android on x86-64
+//! and ARM make those of each poll, registration and message in place, which a library loaded by `LD_PRELOAD`
+//! does not see. torsocks and proxychains need no feature, as `socket`, `connect`, `accept` and options always go
+//! through the C library. Enable it for libraries that replace all socket calls, such as Onload and VMA.
+//! Nothing else changes.
 
 pub use selector::{
     AsSource, Backend, Batches, BusyPoll, Evented, Events, IoSource, Poll, PollId, Registration,

@@ -91,7 +91,7 @@ pub fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
 /// ```
 #[inline]
 pub fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    os::connect(socket, address)
+    socket.connect(address)
 }
 
 /// Tells whether a connection attempt whose call returned `error` goes on by itself.

@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use crate::{call, epoll_wait_raw};
+use crate::call;
 
 /// Adds, changes or removes a descriptor of an epoll set (`epoll_ctl(2)`).
 ///
@@ -67,8 +67,19 @@ pub fn epoll_wait(
 ) -> io::Result<usize> {
     let (epoll, room) = (epoll.as_raw_fd(), room(events));
     let events = events.as_mut_ptr().cast::<libc::epoll_event>();
-    // SAFETY: there is room for that many events.
-    unsafe { epoll_wait_raw(epoll, events, room, milliseconds) }
+    cfg_if::cfg_if! {
+        if #[cfg(target_arch = "x86_64")] {
+            // SAFETY: there is room for that many events.
+            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
+        } else {
+            // Newer processors have this call alone, and Android's filter allows no other.
+            let mask = std::ptr::null::<libc::sigset_t>();
+            // SAFETY: there is room for that many events; without a mask its size is not read.
+            unsafe {
+                call!(epoll_pwait = SYS_epoll_pwait, epoll, events, room, milliseconds, mask)
+            }
+        }
+    }
 }
 
 /// A length of time in the kernel's own layout, whose fields are 64 bits wide on every processor.

@@ -1,9 +1,8 @@
 //! Calls made where the caller stands: the instruction that enters the kernel, and nothing else.
 
 use std::arch::asm;
-use std::ffi::{c_int, c_long};
+use std::ffi::c_long;
 use std::io;
-use std::os::fd::RawFd;
 
 /// Makes the call of that number. Where the C library has a function for it, it stands in front.
 macro_rules! call {
@@ -71,32 +70,5 @@ pub(crate) unsafe fn enter<const N: usize>(
         Ok(result) => Ok(result),
         // The kernel's word for an error is its number, negated.
         Err(_) => Err(io::Error::from_raw_os_error(-result as i32)),
-    }
-}
-
-/// Waits for events of an epoll set.
-///
-/// # Safety
-/// There must be room for so many events.
-#[inline(always)]
-pub(crate) unsafe fn epoll_wait_raw(
-    epoll: RawFd,
-    events: *mut libc::epoll_event,
-    room: c_int,
-    milliseconds: c_int,
-) -> io::Result<usize> {
-    cfg_if::cfg_if! {
-        if #[cfg(all(target_os = "linux", target_arch = "x86_64"))] {
-            // SAFETY: the caller vouches for the room.
-            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
-        } else {
-            // Younger processors have this call alone, and Android's filter lets no other through.
-            let mask = std::ptr::null::<libc::sigset_t>();
-            // SAFETY: the caller vouches for the room; the size of a mask that is not there is not
-            // looked at.
-            unsafe {
-                call!(epoll_pwait = SYS_epoll_pwait, epoll, events, room, milliseconds, mask)
-            }
-        }
     }
 }

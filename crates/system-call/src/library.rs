@@ -20,19 +20,3 @@ pub(crate) use call;
 pub(crate) fn check(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
-
-/// Waits for events of an epoll set.
-///
-/// # Safety
-/// There must be room for so many events.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[inline(always)]
-pub(crate) unsafe fn epoll_wait_raw(
-    epoll: std::os::fd::RawFd,
-    events: *mut libc::epoll_event,
-    room: std::ffi::c_int,
-    milliseconds: std::ffi::c_int,
-) -> io::Result<usize> {
-    // SAFETY: the caller vouches for the room.
-    check(unsafe { libc::epoll_wait(epoll, events, room, milliseconds) } as isize)
-}

@@ -54,6 +54,8 @@ pub use crate::stand_ins::{on_qemu, on_wine};
 pub use crate::tasks::{Task, spawn};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::unix::in_child_with_faults;
+#[cfg(target_os = "linux")]
+pub use crate::unix::in_child_with_preload;
 #[cfg(unix)]
 pub use crate::unix::{
     Interruptions, descriptors, expect_ended, expect_ended_despite_duplicates, in_child,

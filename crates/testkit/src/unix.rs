@@ -312,6 +312,52 @@ fn this_program() -> PathBuf {
     program.expect("the path of this program")
 }
 
+/// Runs the rest of a test as [`in_child`] does, with a library in front of the C library (`LD_PRELOAD`) that is
+/// compiled from `source`, by cc(1).
+///
+/// The test is [skipped](fn@crate::skip) where there is no C compiler.
+///
+/// # Panics
+/// As [`in_child`], and if the library does not compile.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn in_child_with_preload<F: FnOnce()>(source: &str, body: F) {
+    let folder = env::temp_dir().join(format!("readywire-preload-{}", std::process::id()));
+    in_child_of(
+        |program| {
+            let library = compile(source, &folder)?;
+            let mut command = command(program);
+            command.env("LD_PRELOAD", library);
+            Some(command)
+        },
+        body,
+    );
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("remove the library");
+    }
+}
+
+/// Compiles a shared library.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn compile(source: &str, folder: &Path) -> Option<PathBuf> {
+    if Command::new("cc").arg("--version").output().is_err() {
+        crate::skip("no C compiler");
+        return None;
+    }
+    std::fs::create_dir_all(folder).expect("make a folder");
+    let (code, library) = (folder.join("preload.c"), folder.join("preload.so"));
+    std::fs::write(&code, source).expect("write the code");
+    let output = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &code])
+        .arg("-ldl")
+        .output()
+        .expect("start cc");
+    assert!(output.status.success(), "{output:?}");
+    Some(library)
+}
+
 /// Runs nothing if there is no command, which the test's process alone asks for.
 #[track_caller]
 fn in_child_of<F: FnOnce()>(command: impl FnOnce(&Path) -> Option<Command>, body: F) {

@@ -43,7 +43,7 @@ impl Lint {
             .run()?)
         });
         summary.step("features", || {
-            for features in ["", "pipe", "udp", "uds"] {
+            for features in ["", "pipe", "udp", "uds", "use-libc"] {
                 cmd!(
                     sh,
                     "cargo clippy --package readywire --lib --no-default-features --features {features} -- --deny warnings"

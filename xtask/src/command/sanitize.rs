@@ -88,14 +88,19 @@ impl Sanitize {
         };
         let sysroot = Sysroot::ensure(sh, toolchain, std, &[TARGET])?;
         add_runtime(sh, &sysroot, sanitizer)?;
-        // A sanitizer sees what the C library's functions do with memory, and nothing of calls in place.
-        let rustflags = [sanitizer.rustflags(), &["--cfg", "readywire_libc"]].concat();
         let cargo = sysroot
-            .apply(toolchain.cargo(sh)?, &rustflags)?
+            .apply(toolchain.cargo(sh)?, sanitizer.rustflags())?
             .env("RUSTC_BOOTSTRAP", "1")
             .args(["test", "--no-fail-fast", "--target", TARGET]);
         let packages = workspace::published_unless(sh, &self.packages)?;
-        suite::run(cargo.args(cross::select(&packages)))
+        // A sanitizer sees what the C library's functions do with memory, and nothing of calls in place. The
+        // feature holds for every package of a build.
+        suite::run(cargo.args(cross::select(&packages)).args([
+            "--package",
+            "system-call",
+            "--features",
+            "system-call/use-libc",
+        ]))
     }
 }
 

@@ -18,7 +18,7 @@ const RPS_PACKAGES: &[&str] = &[
     "unix-pipe",
 ];
 
-/// Run every unit, integration and doc test, those of system-call optimised too, and each benchmark once
+/// Run every unit, integration and doc test, those of system-call optimised and with `use-libc` too, and each benchmark once
 ///
 /// The last line counts the tests that passed, failed, and were skipped as the machine lacks what they need, by
 /// reason. Where the environment variable `CI` is `true`, skipping is a failure.
@@ -47,6 +47,12 @@ impl Test {
         let mut tally = Tally::default();
         tally.run(cmd!(sh, "cargo test --workspace --no-fail-fast"))?;
         tally.run(cmd!(sh, "cargo test").args(suite::OPTIMISED))?;
+        let use_libc = "--features=use-libc";
+        tally.run(cmd!(sh, "cargo test --package system-call {use_libc}"))?;
+        tally.run(cmd!(
+            sh,
+            "cargo test --package readywire --test it {use_libc} preload"
+        ))?;
         tally.finish(&[])
     }
 }

@@ -5,14 +5,14 @@ cfg_if::cfg_if! {
         mod unix;
         pub use self::unix::{MAX_BUFS, pair, silence};
         pub(crate) use self::unix::{
-            SEND_FLAGS, accept, accept_blocking, connect, connecting, recv, recv_vectored, send,
+            SEND_FLAGS, accept, accept_blocking, connecting, recv, recv_vectored, send,
             send_vectored, socket,
         };
     } else if #[cfg(windows)] {
         mod windows;
         pub use self::windows::{MAX_BUFS, silence};
         pub(crate) use self::windows::{
-            SEND_FLAGS, accept, accept_blocking, connect, connecting, recv, recv_vectored, send,
+            SEND_FLAGS, accept, accept_blocking, connecting, recv, recv_vectored, send,
             send_vectored, socket,
         };
     } else {

@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
-use std::slice;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -18,12 +17,9 @@ cfg_if::cfg_if! {
         target_os = "illumos",
         target_os = "fuchsia",
     ))] {
-        use std::mem::MaybeUninit;
+        use std::os::fd::{AsRawFd, FromRawFd};
 
         use socket2::SockAddrStorage;
-
-        /// Room for the address of any socket.
-        const ROOM: usize = size_of::<SockAddrStorage>();
 
         #[inline]
         pub(crate) fn socket(
@@ -31,9 +27,7 @@ cfg_if::cfg_if! {
             kind: Type,
             protocol: Option<Protocol>,
         ) -> io::Result<Socket> {
-            let kind = kind.nonblocking().cloexec();
-            let protocol = protocol.map_or(0, c_int::from);
-            system_call::socket(domain.into(), kind.into(), protocol).map(Socket::from)
+            Socket::new_raw(domain, kind.nonblocking().cloexec(), protocol)
         }
 
         fn new_pair(domain: Domain, kind: Type) -> io::Result<(Socket, Socket)> {
@@ -42,26 +36,25 @@ cfg_if::cfg_if! {
 
         #[inline]
         pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
-            accept4(listener, libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
-        }
+            const FLAGS: c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 
-        /// Here the flags of the listener are not handed down.
-        pub(crate) fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
-            accept4(listener, libc::SOCK_CLOEXEC)
-        }
-
-        #[inline]
-        fn accept4(listener: &Socket, flags: c_int) -> io::Result<(Socket, SockAddr)> {
-            let init = |storage: *mut SockAddrStorage, len: *mut _| {
-                // SAFETY: ours to write, as long as its type, and nobody else knows of it.
-                let storage = unsafe { &mut *storage.cast::<[MaybeUninit<u8>; ROOM]>() };
-                // SAFETY: ours to write, and nobody else knows of it.
-                let len = unsafe { &mut *len };
-                let fd = system_call::accept4(listener.as_fd(), storage, len, flags)?;
-                Ok(Socket::from(fd))
+            let init = |storage: *mut SockAddrStorage, len: *mut libc::socklen_t| {
+                let storage = storage.cast::<libc::sockaddr>();
+                // SAFETY: socket2 guarantees that there are `len` bytes to write at `storage`.
+                let fd = unsafe { libc::accept4(listener.as_raw_fd(), storage, len, FLAGS) };
+                if fd == -1 {
+                    return Err(io::Error::last_os_error());
+                }
+                // SAFETY: the descriptor has just been made, and nothing else owns it.
+                Ok(unsafe { Socket::from_raw_fd(fd) })
             };
             // SAFETY: on success the call has written an address, and its length into `len`.
             unsafe { SockAddr::try_init(init) }
+        }
+
+        /// The listener's flags are not inherited here.
+        pub(crate) fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+            listener.accept()
         }
     } else {
         pub(crate) fn socket(
@@ -204,14 +197,6 @@ pub(crate) fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
 #[inline]
 pub(crate) fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     system_call::readv(socket.as_fd(), bufs)
-}
-
-#[inline]
-pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    // SAFETY: an address is as long as it says, and was zero before it was written.
-    let bytes =
-        unsafe { slice::from_raw_parts(address.as_ptr().cast::<u8>(), address.len() as usize) };
-    system_call::connect(socket.as_fd(), bytes)
 }
 
 pub(crate) fn connecting(error: &io::Error) -> bool {

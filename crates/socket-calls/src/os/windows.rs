@@ -63,10 +63,6 @@ pub(crate) fn recv_vectored(mut socket: &Socket, bufs: &mut [IoSliceMut<'_>]) ->
 /// The most buffers that are handed to one call. The system has no limit, but copies the list.
 pub const MAX_BUFS: usize = 1024;
 
-pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    socket.connect(address)
-}
-
 pub(crate) fn connecting(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

@@ -1,7 +1,8 @@
 //! `getsockopt(2)` and `setsockopt(2)`: the only calls that this crate makes.
 
+use std::ffi::{c_int, c_void};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::option::Id;
 
@@ -36,18 +37,50 @@ pub(crate) fn borrow(socket: &(impl AsSock + ?Sized)) -> Sock<'_> {
     socket.as_fd()
 }
 
-/// Reads an option into `buffer`, and returns how much of it the system filled.
+/// Reads an option into `buffer` (`getsockopt(2)`), and returns how much of it the kernel filled.
 #[inline]
 pub(crate) fn get(sock: Sock<'_>, id: Id, buffer: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the values of this crate's options are numbers and names, without pointers.
-    unsafe { system_call::getsockopt(sock, id.level, id.number, buffer) }
-        .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT, libc::EOPNOTSUPP], error))
+    let mut len = length(buffer);
+    // SAFETY: the kernel writes at most `len` bytes, all of them the buffer's. The values of this crate's
+    // options are numbers and names, without pointers.
+    check(unsafe {
+        libc::getsockopt(
+            sock.as_raw_fd(),
+            id.level,
+            id.number,
+            buffer.as_mut_ptr().cast::<c_void>(),
+            &raw mut len,
+        )
+    })
+    .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT, libc::EOPNOTSUPP], error))?;
+    // Some systems return the length of the whole value where there was room for a part.
+    Ok(buffer.len().min(len as usize))
 }
 
-/// Sets an option to `value`. `EOPNOTSUPP` may mean here that the option is switched off.
+/// Sets an option to `value` (`setsockopt(2)`). `EOPNOTSUPP` may mean here that the option is switched off.
 #[inline]
 pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
-    // SAFETY: as in `get`.
-    unsafe { system_call::setsockopt(sock, id.level, id.number, value) }
-        .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT], error))
+    // SAFETY: the kernel reads `value` for its length. The values of this crate's options are numbers and
+    // names, without pointers.
+    check(unsafe {
+        libc::setsockopt(
+            sock.as_raw_fd(),
+            id.level,
+            id.number,
+            value.as_ptr().cast::<c_void>(),
+            length(value),
+        )
+    })
+    .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT], error))
+}
+
+fn length(value: &[u8]) -> libc::socklen_t {
+    libc::socklen_t::try_from(value.len()).unwrap_or(libc::socklen_t::MAX)
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }

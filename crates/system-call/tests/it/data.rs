@@ -8,7 +8,8 @@ use std::os::unix::net::UnixDatagram;
 use testkit::platform::EMPTY_RECEIVE_TAKES_DATAGRAM;
 use testkit::{pipe, tcp_pair, unix_pair};
 
-use crate::UNTOUCHED;
+/// Stands where nothing may be written.
+const UNTOUCHED: u8 = 0xa5;
 
 /// The most buffers of one call: `IOV_MAX`, the same on every system we know.
 const MOST: usize = 1024;

@@ -23,13 +23,6 @@ fn what_is_no_socket_is_refused() {
         system_call::send_vectored(writer.as_fd(), &bufs, 0),
         libc::ENOTSOCK,
     );
-    let (level, name) = (libc::SOL_SOCKET, libc::SO_TYPE);
-    // SAFETY: the kind of a socket is an `int`.
-    let kind = unsafe { system_call::getsockopt(reader.as_fd(), level, name, &mut [0; 4]) };
-    expect(kind, libc::ENOTSOCK);
-    // SAFETY: as above; it is refused anyway.
-    let set = unsafe { system_call::setsockopt(reader.as_fd(), level, name, &[0; 4]) };
-    expect(set, libc::ENOTSOCK);
 }
 
 #[test]

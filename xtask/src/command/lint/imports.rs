@@ -11,7 +11,7 @@ use crate::workspace::{self, Package};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("token-ready", &[]),
     ("system-call", &[]),
-    ("sockopt", &["system-call"]),
+    ("sockopt", &[]),
     ("socket-calls", &["system-call"]),
     ("selector", &["token-ready", "system-call"]),
     ("tcp-stream", BELOW_SOCKETS),
