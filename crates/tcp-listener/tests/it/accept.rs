@@ -1,7 +1,7 @@
 //! Accepting: what is reported, what comes out, and connections that are gone before.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpStream as StdStream};
+use std::net::TcpStream as StdStream;
 
 use selector::{Backend, PollOpt, Ready, Token};
 use tcp_listener::TcpListener;
@@ -202,7 +202,7 @@ fn a_peer_without_an_ip_address_is_accepted_all_the_same() {
     listener.set_nonblocking(true).unwrap();
     // It reports addresses of another family, or of length 0.
     let listener = TcpListener::from(OwnedFd::from(listener));
-    let unspecified = std::net::SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let unspecified = std::net::SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
     let mut buf = [0; 4];
 
     let mut client = net::UnixStream::connect(&path).unwrap();
