@@ -352,11 +352,13 @@ mod tests {
         events
             .raw
             .push(RawEvent::new(key, Ready::READABLE, Ready::empty()));
+        assert!(events.is_settled(&shared));
         events.settle(&shared, false);
         assert_eq!(events.iter().count(), 1);
 
         // As another thread does it between the system's call and the return of the poll.
         entry.change(key, Token(2), meta(Ready::WRITABLE));
+        assert!(!events.is_settled(&shared));
         events.settle(&shared, false);
         assert!(events.is_empty() && events.emptied);
     }

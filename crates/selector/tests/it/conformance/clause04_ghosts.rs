@@ -409,6 +409,7 @@ mod numbers {
         a_new_source_of_the_same_number_and_token_is_no_ghosts_host,
         a_number_is_free_while_a_clone_of_its_source_lives,
         a_clone_that_nobody_was_told_of_is_no_ghost,
+        events_of_a_clone_that_nobody_was_told_of_end_no_wait,
         a_clone_put_back_under_its_number_can_be_registered,
         a_source_dropped_after_a_fork_leaves_no_stale_events,
         a_raw_descriptor_that_was_closed_gives_up_its_number,
@@ -533,6 +534,35 @@ mod numbers {
                 expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
                 drop(clone);
             }
+        });
+    }
+
+    fn events_of_a_clone_that_nobody_was_told_of_end_no_wait(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let (stream, mut peer) = unix_pair();
+            let source = IoSource::new_sole(stream);
+            poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+                .unwrap();
+            let _clone = source.get_sole().as_fd().try_clone_to_owned().unwrap();
+            drop(source);
+            peer.write_all(b"x").unwrap();
+            let waker = Waker::new(&poll, Token(2)).unwrap();
+            let poll = Arc::new(poll);
+            let poller = spawn({
+                let poll = Arc::clone(&poll);
+                move || {
+                    poll.poll(&mut events, None).unwrap();
+                    events.iter().collect::<Vec<_>>()
+                }
+            });
+            if backend == Backend::Epoll {
+                testkit::until("the poll leaves out an event", || poll.stats().stale > 0);
+            } else {
+                poller.wait_until_asleep();
+            }
+            waker.wake().unwrap();
+            assert_eq!(poller.join(), [Event::new(Ready::READABLE, Token(2))]);
         });
     }
 

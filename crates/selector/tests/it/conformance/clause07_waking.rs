@@ -43,6 +43,7 @@ testkit::on_each_backend! {
     a_full_queue_leaves_the_system_its_half,
     both_sides_have_half_of_a_batch_that_either_would_fill,
     what_has_no_event_hides_no_source_in_a_batch_of_one,
+    what_has_no_event_makes_no_poll_longer,
     a_batch_that_is_kept_makes_no_wake_dearer,
     no_source_starves_in_a_batch_of_one,
     levels_take_turns_in_the_order_in_which_they_were_set,
@@ -654,6 +655,16 @@ fn what_has_no_event_hides_no_source_in_a_batch_of_one(backend: Backend) {
             assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 1);
             assert_eq!(events.get(0).map(|event| event.token()), Some(Token(0)));
         }
+    }
+}
+
+fn what_has_no_event_makes_no_poll_longer(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (_registration, set) = registration(&poll, 1, WOKEN, PollOpt::EDGE);
+    for timeout in [Duration::ZERO, Duration::from_millis(1)] {
+        set.set_readiness(WOKEN).unwrap();
+        set.set_readiness(Ready::empty()).unwrap();
+        assert_eq!(poll.poll(&mut events, Some(timeout)).unwrap(), 0);
     }
 }
 
