@@ -389,6 +389,12 @@ pub(super) fn tests_and_echo(room: &Room<'_>) -> Result<Tally> {
     Ok(tally)
 }
 
+pub(super) fn echo(room: &Room<'_>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    room.exchanges(&mut tally, EXCHANGE)?;
+    Ok(tally)
+}
+
 pub(super) fn echo_in_whole_milliseconds(room: &Room<'_>) -> Result<Tally> {
     let mut tally = Tally::default();
     room.exchanges(

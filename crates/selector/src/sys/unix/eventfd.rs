@@ -18,7 +18,8 @@ impl WakeFd {
         match check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }) {
             // SAFETY: the descriptor has just been made and nobody else knows it.
             Ok(fd) => Ok(WakeFd::Eventfd(unsafe { File::from_raw_fd(fd) })),
-            Err(error) => pipe::WakeFd::new().map(WakeFd::Pipe).map_err(|_| error),
+            // If both fail, the reason of the pipe is the one that a caller can act on.
+            Err(_) => pipe::WakeFd::new().map(WakeFd::Pipe),
         }
     }
 
