@@ -4,7 +4,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use token_ready::Ready;
 
@@ -56,6 +56,71 @@ impl Probe {
     }
 }
 
+/// What a stream knows of its attempt, together with its clones.
+///
+/// Nothing, if it was connected when it was made, and the system tells an error once: then there is nothing to
+/// remember. Most streams of a server are like that.
+#[derive(Clone)]
+pub(crate) struct Known(Option<Arc<Attempt>>);
+
+impl Known {
+    /// See [`Attempt::new`].
+    pub(crate) fn new(writes_early: bool) -> Known {
+        Known(Some(Arc::new(Attempt::new(writes_early))))
+    }
+
+    /// An attempt that succeeded.
+    #[inline]
+    pub(crate) fn connected() -> Known {
+        Known(os::ERRORS_STAY.then(|| Arc::new(Attempt::connected())))
+    }
+
+    /// The attempt of a stream made elsewhere.
+    pub(crate) fn of(stream: &TcpStream) -> Known {
+        if stream.peer_addr().is_ok() {
+            Known::connected()
+        } else {
+            Known::new(true)
+        }
+    }
+
+    /// Runs one operation, and remembers its error.
+    #[inline]
+    pub(crate) fn watch(
+        &self,
+        direction: Ready,
+        operation: impl FnOnce() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match &self.0 {
+            None => operation(),
+            Some(attempt) => attempt.watch(direction, operation),
+        }
+    }
+
+    /// Tells the outcome: `WouldBlock` while there is none.
+    pub(crate) fn outcome(&self, socket: &impl Attempted) -> io::Result<()> {
+        self.0
+            .as_ref()
+            .map_or(Ok(()), |attempt| attempt.outcome(socket))
+    }
+
+    /// Takes the pending error, also if [`outcome`](Known::outcome) was faster.
+    pub(crate) fn take_error(&self, socket: &impl Attempted) -> io::Result<Option<io::Error>> {
+        match &self.0 {
+            None => socket.take_error(),
+            Some(attempt) => attempt.take_error(socket),
+        }
+    }
+
+    /// Remembers the error of an operation.
+    #[inline]
+    pub(crate) fn note(&self, error: &io::Error) {
+        if let Some(attempt) = &self.0 {
+            attempt.note(error);
+        }
+    }
+}
+
 /// What is remembered of an attempt, by all streams of its socket together.
 pub(crate) struct Attempt {
     /// Once true it stays so.
@@ -96,18 +161,9 @@ impl Attempt {
         }
     }
 
-    /// The attempt of a stream made elsewhere.
-    pub(crate) fn of(stream: &TcpStream) -> Attempt {
-        if stream.peer_addr().is_ok() {
-            Attempt::connected()
-        } else {
-            Attempt::new(true)
-        }
-    }
-
     /// Runs one operation, and remembers its error.
     #[inline]
-    pub(crate) fn watch(
+    fn watch(
         &self,
         direction: Ready,
         operation: impl FnOnce() -> io::Result<usize>,

@@ -5,13 +5,12 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
-use std::sync::Arc;
 
 use selector::{Evented, IoSource, Poll};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use token_ready::{PollOpt, Ready, Token};
 
-use crate::attempt::Attempt;
+use crate::attempt::Known;
 use crate::os;
 
 /// A non-blocking TCP stream, to be registered with a [`Poll`].
@@ -68,7 +67,7 @@ use crate::os;
 pub struct TcpStream {
     io: IoSource<net::TcpStream>,
     /// Of the socket: clones share it.
-    attempt: Arc<Attempt>,
+    attempt: Known,
 }
 
 impl TcpStream {
@@ -99,7 +98,7 @@ impl TcpStream {
         begun(socket_calls::connect(&socket, &(*addr).into()))?;
         Ok(TcpStream {
             io: IoSource::new_sole(socket.into()),
-            attempt: Arc::new(Attempt::new(fast_open)),
+            attempt: Known::new(fast_open),
         })
     }
 
@@ -133,7 +132,7 @@ impl TcpStream {
         ))?;
         Ok(TcpStream {
             io: IoSource::new(stream),
-            attempt: Arc::new(Attempt::new(true)),
+            attempt: Known::new(true),
         })
     }
 
@@ -157,7 +156,7 @@ impl TcpStream {
     pub fn from_stream(stream: net::TcpStream) -> io::Result<TcpStream> {
         nonblocking(&stream)?;
         Ok(TcpStream {
-            attempt: Arc::new(Attempt::of(&stream)),
+            attempt: Known::of(&stream),
             io: IoSource::new(stream),
         })
     }
@@ -202,7 +201,7 @@ impl TcpStream {
         let _over = socket_calls::silence(&SockRef::from(&stream)).is_err();
         TcpStream {
             io: IoSource::new(stream),
-            attempt: Arc::new(Attempt::connected()),
+            attempt: Known::connected(),
         }
     }
 
@@ -213,7 +212,7 @@ impl TcpStream {
     pub fn from_accepted(stream: net::TcpStream) -> TcpStream {
         TcpStream {
             io: IoSource::new_sole(stream),
-            attempt: Arc::new(Attempt::connected()),
+            attempt: Known::connected(),
         }
     }
 
@@ -222,7 +221,7 @@ impl TcpStream {
         // Refused only where both directions are closed already.
         let _closed = socket_calls::silence(&SockRef::from(&stream)).is_err();
         TcpStream {
-            attempt: Arc::new(Attempt::of(&stream)),
+            attempt: Known::of(&stream),
             io: IoSource::new(stream),
         }
     }
@@ -355,7 +354,7 @@ impl TcpStream {
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         Ok(TcpStream {
             io: self.io.try_clone_with(net::TcpStream::try_clone)?,
-            attempt: Arc::clone(&self.attempt),
+            attempt: self.attempt.clone(),
         })
     }
 

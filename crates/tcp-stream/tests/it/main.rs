@@ -14,3 +14,14 @@ mod budget;
 mod fast_open;
 #[cfg(unix)]
 mod process;
+
+/// What a stream costs a server beside its socket: this, and nothing for its attempt once it was accepted.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn a_stream_is_no_larger_than_the_guide_says() {
+    assert!(
+        size_of::<tcp_stream::TcpStream>() <= 72,
+        "{}",
+        size_of::<tcp_stream::TcpStream>()
+    );
+}
