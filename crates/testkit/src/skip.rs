@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::panic::Location;
 use std::path::Path;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::process::Command;
@@ -33,7 +34,7 @@ const LIST: &str = "READYWIRE_SKIPPED";
 /// ```
 #[track_caller]
 pub fn skip(reason: &str) {
-    let test = name();
+    let test = name(Location::caller());
     // Tests in a process of their own show it, and so does `--nocapture`.
     println!("{test} is skipped: {reason}");
     let Some(list) = env::var_os(LIST) else {
@@ -153,8 +154,8 @@ pub(crate) fn lacks_processes() -> bool {
 }
 
 /// The name of the test that this thread runs: the test runner gives it to the thread, except with
-/// `--test-threads=1`.
-fn name() -> String {
+/// `--test-threads=1`. An example in the docs has none: it is known by its line.
+fn name(line: &Location<'_>) -> String {
     let this = thread::current();
     let name = this.name().filter(|name| *name != "main");
     let name = name
@@ -162,7 +163,7 @@ fn name() -> String {
         .or_else(|| Test::current().map(str::to_owned));
     #[cfg(unix)]
     let name = name.or_else(|| env::var(crate::unix::CHILD).ok());
-    name.unwrap_or_else(|| "a test".to_owned())
+    name.unwrap_or_else(|| format!("{}:{}", line.file(), line.line()))
 }
 
 #[cfg(test)]
