@@ -136,6 +136,14 @@ impl Tally {
         }
     }
 
+    /// Counts what was not even started.
+    pub(crate) fn skip(&mut self, reason: &str, what: String) {
+        self.skipped
+            .entry(reason.to_owned())
+            .or_default()
+            .insert(what);
+    }
+
     /// Prints the skipped tests and the line that counts all.
     ///
     /// # Errors
