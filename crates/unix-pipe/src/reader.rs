@@ -78,8 +78,32 @@ impl PipeReader {
     /// ```
     pub fn from_std(reader: impl Into<OwnedFd>) -> io::Result<PipeReader> {
         let reader = reader.into();
-        os::set_nonblocking(reader.as_fd())?;
+        os::set_nonblocking(reader.as_fd(), true)?;
         Ok(PipeReader::from(reader))
+    }
+
+    /// Sets whether this end is non-blocking (`O_NONBLOCK`); if not, reads wait for data.
+    ///
+    /// It applies to each duplicate of this end, but not to the other end. It is for an end of
+    /// [`pipe`](crate::pipe) that a child process gets, which expects to block.
+    ///
+    /// # Errors
+    /// Any error from `fcntl(2)`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::process::{Command, Stdio};
+    ///
+    /// let (reader, writer) = readywire::unix::pipe()?;
+    /// reader.set_nonblocking(false)?; // as a program expects its standard input
+    /// let mut cat = Command::new("cat").stdin(Stdio::from(std::os::fd::OwnedFd::from(reader))).spawn()?;
+    /// drop(writer); // the end
+    /// assert!(cat.wait()?.success());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "O_NONBLOCK")]
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        os::set_nonblocking(self.io.get_sole().as_fd(), nonblocking)
     }
 
     /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).

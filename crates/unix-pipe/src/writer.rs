@@ -64,8 +64,32 @@ impl PipeWriter {
     /// ```
     pub fn from_std(writer: impl Into<OwnedFd>) -> io::Result<PipeWriter> {
         let writer = writer.into();
-        os::set_nonblocking(writer.as_fd())?;
+        os::set_nonblocking(writer.as_fd(), true)?;
         Ok(PipeWriter::from(writer))
+    }
+
+    /// Sets whether this end is non-blocking (`O_NONBLOCK`); if not, writes wait for room.
+    ///
+    /// It applies to each duplicate of this end, but not to the other end. It is for an end of
+    /// [`pipe`](crate::pipe) that a child process gets, which expects to block.
+    ///
+    /// # Errors
+    /// Any error from `fcntl(2)`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::process::{Command, Stdio};
+    ///
+    /// let (reader, writer) = readywire::unix::pipe()?;
+    /// writer.set_nonblocking(false)?; // as a program expects its standard output
+    /// let mut child = Command::new("true").stdout(Stdio::from(std::os::fd::OwnedFd::from(writer))).spawn()?;
+    /// assert!(child.wait()?.success());
+    /// # drop(reader);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "O_NONBLOCK")]
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        os::set_nonblocking(self.io.get_sole().as_fd(), nonblocking)
     }
 
     /// Makes another handle of the same end (`F_DUPFD_CLOEXEC`).

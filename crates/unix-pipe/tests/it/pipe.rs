@@ -220,3 +220,26 @@ fn a_dropped_writer_is_forgotten_though_a_duplicate_lives(backend: Backend) {
         &[&|fd| PipeWriter::from_std(fd).unwrap()],
     );
 }
+
+#[test]
+fn an_end_blocks_only_as_long_as_it_is_set_to() {
+    let (mut reader, writer) = pipe().unwrap();
+    let would_block = |reader: &mut PipeReader| {
+        reader.read(&mut [0; 8]).unwrap_err().kind() == ErrorKind::WouldBlock
+    };
+    assert!(would_block(&mut reader));
+    let clone = reader.try_clone().unwrap();
+    clone.set_nonblocking(false).unwrap();
+    let blocked = testkit::spawn(move || {
+        let mut buf = [0; 8];
+        let count = reader.read(&mut buf).unwrap();
+        (reader, buf[..count].to_vec())
+    });
+    // The other end is as it was.
+    testkit::fill(&writer);
+    let (mut reader, read) = blocked.join();
+    assert_eq!(read.len(), 8);
+    reader.set_nonblocking(true).unwrap();
+    testkit::drain(&reader);
+    assert!(would_block(&mut reader));
+}
