@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod dependents;
 mod emulated;
 mod fuzz;
 mod lint;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
     Launch(sandbox::Launch),
+    Dependents(dependents::Dependents),
     Ci(ci::Ci),
 }
 
@@ -62,6 +64,7 @@ impl Command {
             Self::Soak(command) => command.run(sh),
             Self::Sandbox(command) => command.run(sh),
             Self::Launch(command) => command.run(),
+            Self::Dependents(command) => command.run(sh),
             Self::Ci(command) => command.run(sh),
         }
     }
