@@ -12,13 +12,19 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
+#[cfg(not(target_os = "linux"))]
+use std::{path::Path, process::ExitStatus};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use xshell::Shell;
 
 use self::environment::Environment;
+#[cfg(not(target_os = "linux"))]
+use self::environment::Setup;
 use self::lab::{Lab, Room, Tally};
+#[cfg(target_os = "linux")]
+use self::launcher::launch;
 
 /// Run the tests of the selector, the options and the sockets, and `echo`, as on old kernels and in sandboxes
 ///
@@ -108,14 +114,14 @@ impl Launch {
         if let Some(library) = &self.preload {
             command.env("LD_PRELOAD", library);
         }
-        #[cfg(target_os = "linux")]
-        {
-            let status = launcher::launch(environment.setup, self.root.as_deref(), command)?;
-            std::process::exit(status.code().unwrap_or(1));
-        }
-        #[cfg(not(target_os = "linux"))]
-        anyhow::bail!("only Linux has such environments");
+        let status = launch(environment.setup, self.root.as_deref(), command)?;
+        std::process::exit(status.code().unwrap_or(1));
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn launch(_: Setup, _: Option<&Path>, _: Command) -> Result<ExitStatus> {
+    anyhow::bail!("only Linux has such environments");
 }
 
 /// How one environment went.
