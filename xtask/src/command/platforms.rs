@@ -33,6 +33,7 @@ const LIBRARY_TARGETS: &[&str] = &[
     "aarch64-unknown-fuchsia",
     "armv7-linux-androideabi",
     "i686-linux-android",
+    "x86_64-linux-android",
     "armv7-unknown-linux-ohos",
     "mipsel-unknown-linux-gnu",
     "x86_64-unknown-linux-gnux32",
