@@ -95,12 +95,17 @@ impl Sanitize {
         let packages = workspace::published_unless(sh, &self.packages)?;
         // A sanitizer sees what the C library's functions do with memory, and nothing of calls in place. The
         // feature holds for every package of a build.
-        suite::run(cargo.args(cross::select(&packages)).args([
+        let mut cargo = cargo.args(cross::select(&packages)).args([
             "--package",
             "system-call",
             "--features",
             "system-call/use-libc",
-        ]))
+        ]);
+        // Its tests have to know.
+        if packages.iter().any(|package| package == "readywire") {
+            cargo = cargo.args(["--features", "readywire/use-libc"]);
+        }
+        suite::run(cargo)
     }
 }
 
