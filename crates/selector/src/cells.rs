@@ -126,7 +126,7 @@ impl Cell {
     fn begin(&self, readiness: Ready) {
         self.see_requests();
         let kept = !(bits::GENERATION - 1) | bits::QUEUED;
-        self.update(|word| word & kept | u64::from(readiness.bits()));
+        self.update(|word| word & kept | bits(readiness));
     }
 
     /// Returns the readiness as it was set last.
@@ -137,7 +137,7 @@ impl Cell {
     /// Sets the readiness.
     #[inline]
     pub(crate) fn set(&self, readiness: Ready) -> Next {
-        let readiness = u64::from(readiness.bits());
+        let readiness = bits(readiness);
         let (before, after) =
             self.update(|word| queued_if_reporting(word & !bits::READINESS | readiness));
         Next::after(before, after)
@@ -173,7 +173,7 @@ impl Cell {
     /// Arms the registration, whose interest and options are given, again. The caller makes sure that
     /// nobody else changes the registration.
     pub(crate) fn rearm(&self, interest: Ready, opts: PollOpt) -> Next {
-        let armed = u64::from(reported(interest).bits()) << 8
+        let armed = bits(reported(interest)) << 8
             | if opts.is_edge() { bits::EDGE } else { 0 }
             | if opts.is_oneshot() { bits::ONESHOT } else { 0 };
         self.arm(armed)
@@ -183,7 +183,7 @@ impl Cell {
     fn register_waker(&self, token: Option<Token>) {
         // Without a token it has nothing to report.
         let interest = token.map_or(Ready::empty(), |_| Ready::READABLE);
-        let armed = u64::from(interest.bits()) << 8 | bits::EDGE | bits::WAKER;
+        let armed = bits(interest) << 8 | bits::EDGE | bits::WAKER;
         self.set_terms(token.unwrap_or(Token(0)), interest, PollOpt::EDGE);
         self.arm(armed);
     }
@@ -314,6 +314,12 @@ impl Cell {
         let is_whole = is_listed && !Meta::mask(meta).is_empty();
         (same && is_whole).then(|| (token, Meta::from_bits(meta)))
     }
+}
+
+/// The readiness as a word has it: without unknown flags, which would reach the other bits.
+fn bits(readiness: Ready) -> u64 {
+    const { assert!(Ready::all().bits() < 1 << 8) };
+    u64::from((readiness & Ready::all()).bits())
 }
 
 fn generation(word: u64) -> u32 {

@@ -165,7 +165,7 @@ impl User {
     fn set_without_cell(&self, readiness: Ready) {
         match self.lock_without_home() {
             Ok(home) => self.set_cell(home, readiness),
-            Err(mut place) => place.readiness = readiness,
+            Err(mut place) => place.readiness = readiness & Ready::all(),
         }
     }
 

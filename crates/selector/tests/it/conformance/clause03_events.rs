@@ -16,6 +16,7 @@ testkit::on_each_backend! {
     all_kinds_of_a_source_are_one_event,
     several_sources_are_one_event_each,
     user_space_readiness_is_one_event_and_within_the_interest,
+    unknown_kinds_change_nothing_for_user_space_sources,
     nothing_outside_the_interest_is_reported,
     a_half_close_is_read_closed_and_no_hang_up,
     a_half_close_is_nothing_to_a_writer,
@@ -95,6 +96,57 @@ fn user_space_readiness_is_one_event_and_within_the_interest(backend: Backend) {
         assert_eq!(batch.len(), 1, "{batch:?}");
         assert_eq!(batch[0].readiness(), readiness);
         expect_silence(&poll, &mut events);
+    }
+}
+
+fn unknown_kinds_change_nothing_for_user_space_sources(backend: Backend) {
+    for bit in 0..u16::BITS {
+        let kind = Ready::from_bits_retain(1 << bit);
+        let kinds = Ready::READABLE | kind;
+        let known = kinds & Ready::all();
+        let (poll, mut events) = setup(backend);
+
+        let (level, set_level) = Registration::new();
+        set_level.set_readiness(kinds).unwrap();
+        assert_eq!(set_level.readiness(), known);
+        poll.register(&level, Token(1), kinds, PollOpt::LEVEL)
+            .unwrap();
+        for _ in 0..2 {
+            for _ in 0..2 {
+                expect_events(&poll, &mut events, &[(Token(1), known)]);
+            }
+            set_level.set_readiness(kind - Ready::all()).unwrap();
+            assert_eq!(set_level.readiness(), Ready::empty());
+            expect_silence(&poll, &mut events);
+            set_level.set_readiness(kinds).unwrap();
+            poll.reregister(&level, Token(1), kinds, PollOpt::LEVEL)
+                .unwrap();
+        }
+        set_level.set_readiness(Ready::empty()).unwrap();
+
+        let (oneshot, set_oneshot) = Registration::new();
+        poll.register(&oneshot, Token(2), kinds, PollOpt::ONESHOT)
+            .unwrap();
+        for _ in 0..2 {
+            set_oneshot.set_readiness(kinds).unwrap();
+            expect_events(&poll, &mut events, &[(Token(2), known)]);
+            set_oneshot.set_readiness(kinds).unwrap();
+            expect_silence(&poll, &mut events);
+            set_oneshot.set_readiness(Ready::empty()).unwrap();
+            poll.reregister(&oneshot, Token(2), kinds, PollOpt::ONESHOT)
+                .unwrap();
+        }
+
+        // No cell was taken back while its source lives.
+        let (next, set_next) = Registration::new();
+        poll.register(&next, Token(3), Ready::READABLE, PollOpt::EDGE)
+            .unwrap();
+        set_oneshot.set_readiness(Ready::READABLE).unwrap();
+        expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
+        set_next.set_readiness(Ready::READABLE).unwrap();
+        expect_events(&poll, &mut events, &[(Token(3), Ready::READABLE)]);
+        set_level.set_readiness(Ready::READABLE).unwrap();
+        expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
     }
 }
 
