@@ -413,7 +413,7 @@ impl Poll {
     /// Waits as [`poll`](Poll::poll) does, but returns when a signal interrupts the wait.
     ///
     /// # Errors
-    /// `Interrupted` after a signal, if there is no event to return; otherwise any error of the
+    /// `Interrupted` after a signal, if there is no event to return and no silent wake; otherwise any error of the
     /// system's call.
     ///
     /// # Platform-specific behaviour
@@ -913,6 +913,10 @@ impl Inner {
     ) -> io::Result<()> {
         let mut last = false;
         loop {
+            if events.woken {
+                // An event outweighs an error, and so does a wake: it is consumed.
+                return Ok(());
+            }
             let interrupted = match result {
                 Ok(()) => false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted && !interruptible => true,
@@ -927,9 +931,6 @@ impl Inner {
                     return Ok(());
                 }
                 last = true;
-            }
-            if events.woken {
-                return Ok(());
             }
             result = self.round(events, timeout);
             if !events.is_empty() {

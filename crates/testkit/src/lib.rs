@@ -59,8 +59,8 @@ pub use crate::unix::in_child_with_preload;
 #[cfg(unix)]
 pub use crate::unix::{
     Interruptions, descriptors, expect_ended, expect_ended_despite_duplicates, in_child,
-    interrupt_every, is_close_on_exec, limit_descriptors, lower_descriptor_limit, nonblocking,
-    pipe, restore_sigpipe, runner, unix_pair,
+    interrupt_every, interrupt_every_with, is_close_on_exec, limit_descriptors,
+    lower_descriptor_limit, nonblocking, pipe, restore_sigpipe, runner, unix_pair,
 };
 pub use crate::wait::{
     DEADLINE, Sentinel, collect, expect_edges, expect_evented, expect_events, expect_nothing_now,

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use std::{env, fs, mem, ptr};
@@ -161,12 +162,29 @@ impl Drop for Interruptions {
 /// [`in_child`].
 #[track_caller]
 pub fn interrupt_every(interval: Duration) -> Interruptions {
-    extern "C" fn do_nothing(_signal: c_int) {}
+    interrupt_every_with(interval, || ())
+}
+
+/// Interrupts this thread as [`interrupt_every`] does, and calls `action` in the signal handler. It must
+/// do only what is safe there (`signal-safety(7)`). Only once in a process.
+#[track_caller]
+pub fn interrupt_every_with(
+    interval: Duration,
+    action: impl Fn() + Send + Sync + 'static,
+) -> Interruptions {
+    static ACTION: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+
+    extern "C" fn act(_signal: c_int) {
+        if let Some(action) = ACTION.get() {
+            action();
+        }
+    }
+    assert!(ACTION.set(Box::new(action)).is_ok(), "one storm a process");
 
     // SAFETY: all zeroes is a valid `sigaction`: no flags, so no restart, and an empty mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    action.sa_sigaction = do_nothing as extern "C" fn(c_int) as libc::sighandler_t;
-    // SAFETY: the structure is whole, and the handler does what is safe in any context.
+    action.sa_sigaction = act as extern "C" fn(c_int) as libc::sighandler_t;
+    // SAFETY: the structure is whole, and the handler does what the caller says is safe in any context.
     let handled = unsafe { libc::sigaction(libc::SIGALRM, &action, ptr::null_mut()) };
     assert_eq!(handled, 0, "{}", io::Error::last_os_error());
     unblock(libc::SIGALRM);

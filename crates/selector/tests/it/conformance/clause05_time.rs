@@ -156,7 +156,7 @@ mod signals {
     use std::io::ErrorKind;
     use std::process::Command;
 
-    use testkit::{in_child, interrupt_every};
+    use testkit::{in_child, interrupt_every, interrupt_every_with};
 
     use super::*;
 
@@ -164,6 +164,7 @@ mod signals {
         a_poll_keeps_its_time_under_a_storm_of_signals,
         events_come_through_a_storm_of_signals,
         an_interruptible_poll_tells_of_a_signal,
+        a_silent_wake_out_of_a_signal_handler_ends_an_interruptible_poll,
         a_look_keeps_its_events_under_a_storm_of_signals,
         time_in_which_the_process_is_stopped_counts,
     }
@@ -216,6 +217,21 @@ mod signals {
                 let error = poll.poll_interruptible(&mut events, timeout).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
                 assert!(events.is_empty());
+            }
+        });
+    }
+
+    fn a_silent_wake_out_of_a_signal_handler_ends_an_interruptible_poll(backend: Backend) {
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let waker = Waker::silent(&poll).unwrap();
+            // All that a wake does is atomic operations and at most one write.
+            let _storm = interrupt_every_with(STORM, move || waker.wake().unwrap());
+            for timeout in [None, Some(testkit::DEADLINE)] {
+                for _ in 0..10 {
+                    let count = poll.poll_interruptible(&mut events, timeout);
+                    assert_eq!(count.expect("the wake is returned"), 0);
+                }
             }
         });
     }
