@@ -1,6 +1,7 @@
 //! What a poll hands out.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use crate::{Kinds, Ready, Token};
 
@@ -14,7 +15,9 @@ use crate::{Kinds, Ready, Token};
 /// assert_eq!(event.readiness(), Ready::WRITABLE);
 /// assert!(event.is_writable());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// Events are equal if readiness and token are: [`system_readiness`](Event::system_readiness) does not count.
+#[derive(Clone, Copy)]
 pub struct Event {
     kinds: Kinds,
     token: Token,
@@ -115,6 +118,20 @@ impl Event {
     /// Tells whether nothing more can be written.
     pub const fn is_write_closed(&self) -> bool {
         self.readiness().is_write_closed()
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Event) -> bool {
+        (self.readiness(), self.token) == (other.readiness(), other.token)
+    }
+}
+
+impl Eq for Event {}
+
+impl Hash for Event {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.readiness(), self.token).hash(state);
     }
 }
 

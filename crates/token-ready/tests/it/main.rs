@@ -1,6 +1,7 @@
 //! The values, and what mio 0.6's callers expect of them.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use token_ready::{Event, Kinds, PollOpt, Ready, Token};
 
@@ -180,6 +181,20 @@ fn what_is_implied_is_ready_but_was_not_reported() {
     let event = Event::of(Kinds::new(ready, implied), Token(1));
     assert_eq!(event.readiness(), ready);
     assert_eq!(event.system_readiness(), Ready::HUP);
+}
+
+#[test]
+fn events_are_equal_by_readiness_and_token() {
+    let hash = |event: Event| BuildHasherDefault::<DefaultHasher>::default().hash_one(event);
+    let both = Ready::HUP | Ready::READABLE;
+    let event = Event::of(Kinds::new(both, Ready::READABLE), Token(1));
+    let made = Event::new(event.readiness(), event.token());
+    assert_ne!(event.system_readiness(), made.system_readiness());
+    assert_eq!(event, made);
+    assert_eq!(hash(event), hash(made));
+    for other in [Event::new(both, Token(2)), Event::new(Ready::HUP, Token(1))] {
+        assert_ne!(event, other);
+    }
 }
 
 #[test]
