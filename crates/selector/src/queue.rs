@@ -246,9 +246,7 @@ pub(crate) struct Sleep {
     /// A sleeper is being woken, or the next who looks will find the wake.
     waking: AtomicBool,
     /// Somebody else waits on the poll's own descriptor, so that nobody seems to sleep while
-    /// somebody does.
-    ///
-    /// How often it is registered with another `Poll`, and [`Sleep::LENT`].
+    /// somebody does: [`Sleep::LENT`] and [`Sleep::NESTED`].
     lent: AtomicUsize,
     /// Whether somebody has the seat.
     taken: AtomicBool,
@@ -263,7 +261,9 @@ pub(crate) enum Rest {
 
 impl Sleep {
     /// Set in `lent` while the descriptor may be in use anywhere.
-    const LENT: usize = 1 << (usize::BITS - 1);
+    const LENT: usize = 1 << 1;
+    /// Set in `lent` while the poll is registered with another, and after that was dropped.
+    const NESTED: usize = 1;
 
     /// Gives the seat to who asks, if nobody has it.
     pub(crate) fn take_seat(&self) -> Rest {
@@ -319,20 +319,21 @@ impl Sleep {
     /// Lets wakes through for a registration with another `Poll`, until [`leave_outer`](Sleep::leave_outer).
     pub(crate) fn enter_outer(&self) {
         write(Ordering::SeqCst, |ordering| {
-            self.lent.fetch_add(1, ordering)
+            self.lent.fetch_or(Sleep::NESTED, ordering)
         });
     }
 
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
     pub(crate) fn leave_outer(&self) {
-        self.lent.fetch_sub(1, Ordering::Relaxed);
+        self.lent.fetch_and(!Sleep::NESTED, Ordering::Relaxed);
     }
 
     /// Ends what [`lend`](Sleep::lend) began. The caller makes sure that nobody polls meanwhile, and says
     /// whether the poll is registered with another.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
     pub(crate) fn reclaim(&self, is_nested: bool) {
-        self.lent.store(usize::from(is_nested), Ordering::Relaxed);
+        let nested = if is_nested { Sleep::NESTED } else { 0 };
+        self.lent.store(nested, Ordering::Relaxed);
     }
 
     /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then

@@ -564,13 +564,16 @@ impl Place {
         poll.deregister(source, key.index(), Some(key))
     }
 
-    /// Tells whether the source is registered with a `Poll` that there is still.
+    /// Calls `act` if the source is not registered, and lets it be registered only afterwards.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll is no source there"))]
-    pub(crate) fn is_registered(&self) -> bool {
+    pub(crate) fn unless_registered(&self, act: impl FnOnce()) {
         let standing = self.lock();
-        standing
+        let is_registered = standing
             .as_ref()
-            .is_some_and(|at| at.poll.strong_count() > 0)
+            .is_some_and(|at| at.poll.strong_count() > 0);
+        if !is_registered {
+            act();
+        }
     }
 
     #[inline]

@@ -56,7 +56,8 @@ impl Poll {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn reclaim_fd(&mut self) {
-        let is_nested = self.place.is_registered();
+        let mut is_nested = true;
+        self.place.unless_registered(|| is_nested = false);
         self.inner.shared.sleep.reclaim(is_nested);
     }
 }
@@ -131,16 +132,12 @@ impl Evented for EventedPoll<'_> {
         }
         let descriptor = self.0.inner.selector.nested()?.as_raw_fd();
         let opts = driven(poll, opts)?;
-        // Before it is watched, so that no wake is missed.
-        self.0.inner.enter_outer();
-        let registered = self
-            .0
+        self.0
             .place
-            .register(descriptor, &poll.inner, token, interest, opts);
-        if registered.is_err() {
-            self.0.inner.shared.sleep.leave_outer();
-        }
-        registered
+            .register(descriptor, &poll.inner, token, interest, opts)?;
+        // A wake that came meanwhile is passed on.
+        self.0.inner.enter_outer();
+        Ok(())
     }
 
     fn reregister(
@@ -160,7 +157,9 @@ impl Evented for EventedPoll<'_> {
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
         self.0.place.deregister(&poll.inner)?;
-        self.0.inner.shared.sleep.leave_outer();
+        // Another thread may have registered it since.
+        let sleep = &self.0.inner.shared.sleep;
+        self.0.place.unless_registered(|| sleep.leave_outer());
         Ok(())
     }
 }

@@ -389,6 +389,20 @@ fn a_poll_in_a_poll_elides_wakes_again_when_deregistered(backend: Backend) {
         outer.deregister(&EventedPoll(&inner)).unwrap_err();
         assert!(!wake_is_sent(&inner, &mut its, &waker));
     }
+    // One that was dropped while the inner one was registered with it does not count for ever.
+    let (gone, _) = setup(Backend::available()[0]);
+    gone.register(
+        &EventedPoll(&inner),
+        Token(9),
+        Ready::READABLE,
+        PollOpt::LEVEL,
+    )
+    .unwrap();
+    drop(gone);
+    register().unwrap();
+    outer.deregister(&EventedPoll(&inner)).unwrap();
+    assert!(!wake_is_sent(&inner, &mut its, &waker));
+
     register().unwrap();
     let _lent = inner.as_fd();
     outer.deregister(&EventedPoll(&inner)).unwrap();
