@@ -10,7 +10,8 @@ use crate::stats::Tally;
 /// Once `deregister` or drop has returned, no batch hands out an event of that registration. But another
 /// thread may have taken one from its batch before, and still act on it. Whoever uses the address of
 /// something as its token must not free it meanwhile. This tells when no thread can have such an event any
-/// more: when each has polled twice into its batch since, or has dropped it.
+/// more: when every [`Events`](crate::Events) that had been polled into was polled into twice since, or was
+/// dropped. A thread that has two must poll into both, or drop one.
 ///
 /// It costs polls nothing: it compares how often each batch was polled, which is counted anyway. Asking takes
 /// time in proportion to the number of batches, which is that of the threads that poll.
@@ -66,12 +67,12 @@ impl Batches {
     /// Tells whether no thread can have an event any more that it took from a batch before
     /// [`Poll::batches`](crate::Poll::batches) was called, or that was of a registration which had ended before.
     ///
-    /// Once true it stays so, and what the threads did with those events is visible to the caller. A thread
-    /// that sleeps in a poll, or does not poll again, holds it up: a [`Waker`](crate::Waker) ends the
-    /// poll. It relies on a thread being done with the events of a batch when it polls into that batch
-    /// again.
+    /// Once true it stays so, on 32-bit targets until an `Events` was polled into 2³² times. What the
+    /// threads did with those events is visible to the caller. A thread that sleeps in a poll, or does not
+    /// poll again, holds it up: a [`Waker`](crate::Waker) ends the poll. It relies on a thread being done
+    /// with the events of a batch when it polls into that batch again.
     ///
-    /// Wakes are not meant: one that was pending when its waker was dropped is delivered by a later poll.
+    /// Events of wakers are not covered: one that was pending when its waker was dropped is delivered by a later poll.
     pub fn are_over(&self) -> bool {
         // A poll that was under way may have taken an event before the registration ended: its batch is the
         // first that is counted after this was made, and is over when the second is counted. No later batch

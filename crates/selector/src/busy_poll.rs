@@ -6,7 +6,7 @@ use std::time::Duration;
 /// How long and how a [`Poll`](crate::Poll) asks the network device for packets before it sleeps, set with
 /// [`Poll::set_busy_poll`](crate::Poll::set_busy_poll).
 ///
-/// The default is not to.
+/// The default leaves it to the sysctl `net.core.busy_poll`, which is zero by default: no busy polling.
 ///
 /// ```
 /// use readywire::BusyPoll;
@@ -20,7 +20,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BusyPoll {
-    /// For how long to ask the device, in microseconds (fractions are rounded up); zero is not at all.
+    /// For how long to ask the device, in microseconds (fractions are rounded up); zero leaves it to the
+    /// sysctl `net.core.busy_poll`, which is zero by default.
     pub time: Duration,
     /// The most packets that the device hands over at a time; zero is the kernel's default, 8.
     pub budget: u16,

@@ -64,7 +64,7 @@ pub trait Evented {
     ///
     /// # Errors
     /// `AlreadyExists` if the source is registered already, here or elsewhere; `InvalidInput` if
-    /// the options contradict each other; otherwise what the system says.
+    /// the options contradict each other; otherwise any error from `epoll_ctl(2)` or the like.
     fn register(&self, poll: &Poll, token: Token, interest: Ready, opts: PollOpt)
     -> io::Result<()>;
 
@@ -73,7 +73,7 @@ pub trait Evented {
     ///
     /// # Errors
     /// `NotFound` if the source is not registered with `poll`; `InvalidInput` if the options
-    /// contradict each other; otherwise what the system says, and the registration is as it was.
+    /// contradict each other; otherwise any error from `epoll_ctl(2)` or the like, and the registration is as it was.
     fn reregister(
         &self,
         poll: &Poll,
@@ -89,7 +89,7 @@ pub trait Evented {
     /// that were written for mio 0.6, whose trait lacks it.
     ///
     /// # Errors
-    /// `NotFound` if the source is not registered with `poll`; otherwise any error from the system, and
+    /// `NotFound` if the source is not registered with `poll`; otherwise any error from `epoll_ctl(2)` or the like, and
     /// the registration is as it was. The body that it has here fails with `Unsupported`.
     fn rearm(&self, poll: &Poll) -> io::Result<()> {
         let _unknown = poll;
@@ -102,7 +102,7 @@ pub trait Evented {
     /// Ends the source's registration with `poll`.
     ///
     /// # Errors
-    /// `NotFound` if the source is not registered with `poll`; otherwise what the system says.
+    /// `NotFound` if the source is not registered with `poll`; otherwise any error from `epoll_ctl(2)` or the like.
     fn deregister(&self, poll: &Poll) -> io::Result<()>;
 }
 

@@ -139,6 +139,17 @@ pub struct Poll {
 }
 
 /// Tells one [`Poll`] from another, see [`Poll::id`].
+///
+/// # Examples
+/// ```
+/// use readywire::{Poll, PollId};
+///
+/// let (poll, other) = (Poll::new()?, Poll::new()?);
+/// let id: PollId = poll.id();
+/// assert_eq!(id, poll.id());
+/// assert_ne!(id, other.id());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PollId(usize);
 
@@ -284,7 +295,7 @@ impl Poll {
     /// # Errors
     /// `AlreadyExists` if the source is registered already, here or with another `Poll`;
     /// `InvalidInput` if `opts` contradict each other, both with a
-    /// [`RegistrationError`]; otherwise what the system says.
+    /// [`RegistrationError`]; otherwise any error from `epoll_ctl(2)` or the like.
     #[inline]
     pub fn register<E: Evented + ?Sized>(
         &self,
@@ -305,7 +316,7 @@ impl Poll {
     ///
     /// # Errors
     /// `NotFound` if the source is not registered with this `Poll`; `InvalidInput` if `opts`
-    /// contradict each other, both with a [`RegistrationError`]; otherwise what the system says.
+    /// contradict each other, both with a [`RegistrationError`]; otherwise any error from `epoll_ctl(2)` or the like.
     /// The registration is then as it was.
     ///
     /// ```
@@ -341,7 +352,7 @@ impl Poll {
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
     /// `Unsupported` if the source is of a type whose [`Evented`] lacks [`rearm`](Evented::rearm);
-    /// otherwise any error from the system, and the registration is then as it was.
+    /// otherwise any error from `epoll_ctl(2)` or the like, and the registration is then as it was.
     ///
     /// # Examples
     /// ```
@@ -373,7 +384,7 @@ impl Poll {
     ///
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
-    /// otherwise what the system says, and the registration has ended all the same.
+    /// otherwise any error from `epoll_ctl(2)` or the like, and the registration has ended all the same.
     #[inline]
     pub fn deregister<E: Evented + ?Sized>(&self, source: &E) -> io::Result<()> {
         source.deregister(self)
@@ -388,7 +399,7 @@ impl Poll {
     /// does, without an event.
     ///
     /// # Errors
-    /// Any error of the system's call but `Interrupted`; `events` is empty then.
+    /// Any error from `epoll_wait(2)` or the like but `Interrupted`; `events` is empty then.
     ///
     /// # Platform-specific behaviour
     /// On Linux timeouts have the resolution of nanoseconds (from 5.11 on; milliseconds, rounded
@@ -413,8 +424,8 @@ impl Poll {
     /// Waits as [`poll`](Poll::poll) does, but returns when a signal interrupts the wait.
     ///
     /// # Errors
-    /// `Interrupted` after a signal, if there is no event to return and no silent wake; otherwise any error of the
-    /// system's call.
+    /// `Interrupted` after a signal, if there is no event to return and no silent wake; otherwise any error from
+    /// `epoll_wait(2)` or the like.
     ///
     /// # Platform-specific behaviour
     /// Where several threads poll one `Poll` on the poll(2) backend, one of them waits in the
@@ -451,8 +462,8 @@ impl Poll {
     ///
     /// It is for servers that give a processor to each `Poll` for lower latency, such as proxies on fast
     /// networks. All sources should belong to one queue of one device; those without a device, such as
-    /// connections over the loopback interface, are not affected. For this `Poll` it takes the place of the
-    /// sysctl `net.core.busy_poll`.
+    /// connections over the loopback interface, are not affected. For this `Poll` a time above
+    /// zero takes the place of the sysctl `net.core.busy_poll`; zero leaves it to that, which is zero by default.
     ///
     /// # Errors
     /// `Unsupported` where there is no such thing, with what it needs and, on an older Linux, its version;
@@ -497,6 +508,16 @@ impl Poll {
 
     /// Returns the batches that this `Poll` fills, to learn when no thread has an event any more that it
     /// took from one before; see [`Batches`].
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::Poll;
+    ///
+    /// let poll = Poll::new()?;
+    /// // No thread polls.
+    /// assert!(poll.batches().are_over());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn batches(&self) -> Batches {
         self.inner.shared.counters.batches()
     }
@@ -1111,7 +1132,7 @@ fn short(timeout: Duration, slack: Duration, rest: Option<Duration>) -> Duration
     rest.unwrap_or_default().max(least)
 }
 
-/// Says of what the system does not know (any more) what is said of what was never registered.
+/// Maps the OS's `NotFound` to `NotRegistered`.
 #[cold]
 fn not_found(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::NotFound {

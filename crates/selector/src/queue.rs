@@ -265,7 +265,7 @@ impl Sleep {
     /// Set in `lent` while the poll is registered with another, and after that was dropped.
     const NESTED: usize = 1;
 
-    /// Gives the seat to who asks, if nobody has it.
+    /// Takes the seat for the caller, if nobody has it.
     pub(crate) fn take_seat(&self) -> Rest {
         if self.taken.swap(true, Ordering::Acquire) {
             Rest::Standing

@@ -19,7 +19,7 @@ use crate::{Evented, Poll};
 /// batch before that, it may still hold, see [`Batches`](crate::Batches).
 ///
 /// It is what socket types are built on. It knows which `Poll` the source is registered with, refuses to
-/// stand with two, and ends the registration when it is dropped, before the descriptor closes.
+/// be registered with two, and ends the registration when it is dropped, before the descriptor closes.
 /// It reads and writes if `&T` does. All other I/O goes through [`try_io`](IoSource::try_io) or is
 /// followed by [`note_transfer`](IoSource::note_transfer), so that a backend which emulates edges learns when
 /// the source is drained.
@@ -177,6 +177,24 @@ impl<T: AsSource> IoSource<T> {
     /// [`try_io`](IoSource::try_io) does so after `WouldBlock`. Call it after an operation that ends a
     /// condition in another way, such as taking the socket's pending error, or that was done through
     /// a borrowed descriptor.
+    ///
+    /// # Examples
+    /// ```
+    /// use readywire::{IoSource, Ready};
+    /// use std::io;
+    /// use std::net::UdpSocket;
+    ///
+    /// /// Takes the pending error, which was what the socket was ready for.
+    /// fn take_error(source: &IoSource<UdpSocket>) -> io::Result<Option<io::Error>> {
+    ///     let error = source.get_sole().take_error()?;
+    ///     source.mark_drained(Ready::READABLE | Ready::WRITABLE);
+    ///     Ok(error)
+    /// }
+    /// # let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// # socket.set_nonblocking(true)?;
+    /// # assert!(take_error(&IoSource::new(socket))?.is_none());
+    /// # Ok::<(), io::Error>(())
+    /// ```
     #[inline]
     pub fn mark_drained(&self, direction: Ready) {
         if self.place.is_observed() {
@@ -235,8 +253,9 @@ impl<T: AsSource> IoSource<T> {
         &self.io
     }
 
-    /// Borrows what was taken in for a call that neither duplicates the descriptor nor can end in
-    /// `WouldBlock`, such as reading an option.
+    /// Borrows what was taken in for a call that does not duplicate the descriptor, and that either cannot
+    /// end in `WouldBlock`, such as reading an option, or whose result goes to
+    /// [`note_transfer`](IoSource::note_transfer).
     #[inline]
     pub fn get_sole(&self) -> &T {
         &self.io

@@ -46,7 +46,7 @@ impl<S> Standing<S> {
         }
     }
 
-    /// Says of a source that does not stand with a `Poll` where it stands.
+    /// The error for a source that is not registered with the `Poll`: it may be registered with another.
     #[cold]
     fn elsewhere(standing: Option<&Standing<S>>) -> io::Error {
         match standing {

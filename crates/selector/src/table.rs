@@ -113,14 +113,14 @@ impl Table {
         }
     }
 
-    /// Does as [`resolve`](Table::resolve) for a near descriptor, and finds nothing else.
+    /// Resolves the key of a near descriptor, and finds nothing else.
     #[inline]
     pub(crate) fn resolve_near(&self, key: Key) -> Option<(Token, Kinds)> {
         let block = self.descriptors.near(key.index().0 / BLOCK)?;
         block.get()?[(key.index().0 % BLOCK) as usize].resolve(key)
     }
 
-    /// Does as [`resolve`](Table::resolve) for what is neither a near descriptor nor a cell.
+    /// Resolves the key of what is neither a near descriptor nor a cell.
     #[inline(never)]
     fn resolve_far(&self, key: Key) -> Option<(Token, Kinds)> {
         self.slot(key.index())?.resolve(key)

@@ -50,7 +50,8 @@ impl Event {
     /// library, such as mio's.
     ///
     /// # Platform-specific behaviour
-    /// With kqueue it has the directions whose filters reported something.
+    /// On kqueue, `READABLE` is included only if the read filter reported, and `WRITABLE` only if the write
+    /// filter did.
     ///
     /// # Examples
     /// ```
