@@ -317,7 +317,8 @@ impl Poll {
     /// # Errors
     /// `NotFound` if the source is not registered with this `Poll`; `InvalidInput` if `opts`
     /// contradict each other, both with a [`RegistrationError`]; otherwise any error from `epoll_ctl(2)` or the like.
-    /// The registration is then as it was.
+    /// The registration is then as it was, or has ended if the system no longer watches the source, which can be
+    /// registered again.
     ///
     /// ```
     /// use readywire::{Poll, PollOpt, Ready, Registration, Token};
@@ -352,7 +353,8 @@ impl Poll {
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
     /// `Unsupported` if the source is of a type whose [`Evented`] lacks [`rearm`](Evented::rearm);
-    /// otherwise any error from `epoll_ctl(2)` or the like, and the registration is then as it was.
+    /// otherwise any error from `epoll_ctl(2)` or the like. The registration is then as it was, or has ended if the
+    /// system no longer watches the source, which can be registered again.
     ///
     /// # Examples
     /// ```
@@ -726,6 +728,12 @@ impl Inner {
         let ended = self.selector.deregister(source, key);
         self.end(entry);
         ended.map_err(not_found)
+    }
+
+    /// Returns whether the registration that `key` was given for has not ended.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        let entry = self.shared.table.lock(key.index());
+        entry.current().is_some_and(|(current, ..)| current == key)
     }
 
     /// Ends the registration of a source that is about to be closed; `shared` tells that a

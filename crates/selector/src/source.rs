@@ -561,14 +561,33 @@ impl Place {
     ) -> io::Result<()> {
         let mut standing = self.lock();
         let Registered { source, key } = Standing::with(standing.as_mut(), poll)?.source;
-        poll.reregister(source, key.index(), Some(key), token, interest, opts)
+        let result = poll.reregister(source, key.index(), Some(key), token, interest, opts);
+        if result.is_err() {
+            self.forget_if_ended(&mut standing, poll);
+        }
+        result
     }
 
     #[inline(always)]
     pub(crate) fn rearm(&self, poll: &Arc<Inner>) -> io::Result<()> {
         let mut standing = self.lock();
         let Registered { source, key } = Standing::with(standing.as_mut(), poll)?.source;
-        poll.rearm(source, key.index(), Some(key))
+        let result = poll.rearm(source, key.index(), Some(key));
+        if result.is_err() {
+            self.forget_if_ended(&mut standing, poll);
+        }
+        result
+    }
+
+    /// Forgets a registration that has ended because the system no longer watches the source: the source
+    /// can be registered again.
+    #[cold]
+    fn forget_if_ended(&self, standing: &mut Option<Standing<Registered>>, poll: &Inner) {
+        if let Some(at) = standing.take_if(|at| !poll.has(at.source.key)) {
+            if let Some(mut registrations) = self.notify(poll) {
+                registrations.replace(at.source.source, None);
+            }
+        }
     }
 
     #[inline(always)]

@@ -571,6 +571,7 @@ mod descriptors {
         a_bad_descriptor_of_any_number_is_refused_at_once,
         a_closed_descriptor_cannot_be_registered_again,
         a_closed_descriptor_cannot_be_reregistered,
+        a_source_that_the_system_forgot_can_be_registered_again,
         a_regular_file_is_refused_with_the_reason_or_always_ready,
         a_file_is_refused_or_always_ready,
         a_raw_descriptor_is_known_by_its_number,
@@ -739,6 +740,36 @@ mod descriptors {
             let error = register().unwrap_err();
             assert_eq!(error.raw_os_error(), Some(libc::EBADF), "{error:?}");
         });
+    }
+
+    fn a_source_that_the_system_forgot_can_be_registered_again(backend: Backend) {
+        let (readable, level) = (Ready::READABLE, PollOpt::LEVEL);
+        for rearm in [true, false] {
+            in_child(|| {
+                let (poll, mut events) = setup(backend);
+                let source = IoSource::new(unix_pair().0);
+                poll.register(&source, Token(1), readable, level).unwrap();
+                // The descriptor's number gets another file, and its own is closed.
+                let (other, mut peer) = unix_pair();
+                let (from, to) = (other.as_raw_fd(), source.get_ref().as_raw_fd());
+                // SAFETY: both are open, and no more is done with what `to` was.
+                assert_eq!(unsafe { libc::dup2(from, to) }, to);
+                let result = if rearm {
+                    poll.rearm(&source)
+                } else {
+                    poll.reregister(&source, Token(1), readable, level)
+                };
+                // kqueue adds what it does not watch.
+                if backend != Backend::Kqueue {
+                    let missing = RegistrationError::NotRegistered;
+                    refused(result, ErrorKind::NotFound, missing);
+                    poll.register(&source, Token(1), readable, level).unwrap();
+                }
+                peer.write_all(b"x").unwrap();
+                expect_events(&poll, &mut events, &[(Token(1), readable)]);
+                poll.deregister(&source).unwrap();
+            });
+        }
     }
 
     fn a_closed_descriptor_cannot_be_reregistered(backend: Backend) {
