@@ -145,8 +145,8 @@ impl<T: AsSource> IoSource<T> {
 
     /// Runs one I/O operation in the given direction, `READABLE` or `WRITABLE` (or both).
     ///
-    /// After `WouldBlock` an edge in that direction can be reported again, and so can the result of a
-    /// `connect` that has begun. An error that the operation took from the socket, such as
+    /// After `WouldBlock` an edge in that direction can be reported again, after a `connect` that has begun
+    /// an edge in both. An error that the operation took from the socket, such as
     /// `ConnectionRefused`, `ConnectionAborted`, `TimedOut` or `HostUnreachable`, lets the next error
     /// be reported, and new data or connections after a read or an accept. All other errors leave the
     /// source as it was (`BrokenPipe`, `NotConnected`, `InvalidInput`, `Interrupted`, too many open

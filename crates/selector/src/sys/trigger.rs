@@ -17,6 +17,9 @@ pub(crate) enum Drained {
     /// The call took the error that was pending, or a connection or datagram that had failed. There may
     /// be more to read behind it.
     Error,
+    /// A `connect` has begun. Whatever the source was ready for before, such as a hang-up because it had no
+    /// peer, is over in both directions.
+    Connecting,
 }
 
 impl Drained {
@@ -37,7 +40,7 @@ impl Drained {
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown => Some(Drained::Error),
-            _ if is(CONNECTING) => Some(Drained::Blocked),
+            _ if is(CONNECTING) => Some(Drained::Connecting),
             _ if is(PENDING) => Some(Drained::Error),
             _ => None,
         }
@@ -109,6 +112,10 @@ impl Trigger {
             // The kernel may make a send fail with the same errors without taking one, so that the
             // room counts as what it was.
             Drained::Error => direction = (direction & Ready::READABLE) | Ready::ERROR,
+            Drained::Connecting => {
+                self.unfinished = false;
+                direction = Ready::all();
+            }
             Drained::Blocked | Drained::Short => {}
         }
         // Urgent data is read too.
@@ -188,6 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn a_connect_that_has_begun_rearms_both_directions() {
+        let mut trigger = Trigger::new(BOTH, PollOpt::EDGE);
+        let without_peer = BOTH | Ready::HUP | Ready::READ_CLOSED;
+        assert_eq!(trigger.report(without_peer), without_peer);
+        assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Connecting));
+        assert_eq!(trigger.report(BOTH), BOTH);
+        assert!(trigger.mark_drained(Ready::READABLE, Drained::Short));
+    }
+
+    #[test]
     fn a_pending_error_that_was_taken_rearms_errors_and_reading() {
         for (direction, again) in [
             (Ready::READABLE, Ready::READABLE | Ready::ERROR),
@@ -225,7 +242,7 @@ mod tests {
         }
         let by = |code: &i32| Drained::by(&io::Error::from_raw_os_error(*code));
         for code in CONNECTING {
-            assert_eq!(by(code), Some(Drained::Blocked), "{code}");
+            assert_eq!(by(code), Some(Drained::Connecting), "{code}");
         }
         for code in PENDING {
             assert_eq!(by(code), Some(Drained::Error), "{code}");

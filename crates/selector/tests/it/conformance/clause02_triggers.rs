@@ -728,11 +728,13 @@ fn an_empty_interest_reports_an_error(backend: Backend) {
 #[cfg(unix)]
 mod room {
     use std::io::IoSlice;
+    use std::net::{Ipv4Addr, TcpListener};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
     use selector::{EventedFd, Events};
-    use testkit::{fill, pipe, unix_pair};
+    use socket2::{Domain, Socket, Type};
+    use testkit::{DEADLINE, fill, pipe, unix_pair};
 
     use super::*;
 
@@ -744,6 +746,7 @@ mod room {
         each_direction_is_armed_by_its_own_would_block,
         the_edges_of_a_raw_descriptor_are_not_lost,
         an_accept_short_of_descriptors_arms_no_edge,
+        a_connect_that_has_begun_arms_both_directions,
         an_edge_of_a_raw_descriptor_is_a_level_only_where_edges_are_emulated,
     }
 
@@ -758,6 +761,30 @@ mod room {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => panic!("write failed: {error}"),
             }
+        }
+    }
+
+    fn a_connect_that_has_begun_arms_both_directions(backend: Backend) {
+        let (poll, mut events) = setup(backend);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let source = IoSource::new(socket);
+        poll.register(&source, Token(1), BOTH, PollOpt::EDGE)
+            .unwrap();
+        // Linux reports a socket without a peer as ready for everything. No read of it would block.
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        events.clear();
+        let connect = |socket: &Socket| socket.connect(&address.into());
+        if let Err(error) = source.try_io(Ready::WRITABLE, connect) {
+            assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS), "{error}");
+        }
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"x").unwrap();
+        while !events.iter().any(|event| event.is_readable()) {
+            let count = poll.poll(&mut events, Some(DEADLINE)).unwrap();
+            assert_ne!(count, 0, "the byte was not reported");
         }
     }
 
