@@ -632,8 +632,11 @@ impl Place {
     fn note_transfer(&self, direction: Ready, result: &io::Result<usize>, offered: usize) {
         match *result {
             // An error that was pending was the end of the stream, which is still there.
-            Err(ref error) if Drained::by(error) == Some(Drained::Blocked) => {
-                self.mark_drained(direction, Drained::Blocked);
+            Err(ref error) => {
+                if let Some(drained @ (Drained::Blocked | Drained::Connecting)) = Drained::by(error)
+                {
+                    self.mark_drained(direction, drained);
+                }
             }
             Ok(count) if 0 < count && count < offered => {
                 self.mark_drained(direction, Drained::Short)
