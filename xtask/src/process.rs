@@ -101,8 +101,9 @@ impl Running {
 
     /// Has the program end as by Ctrl-C.
     pub(crate) fn interrupt(self, sh: &Shell, limit: Duration) -> Result<Ended> {
-        let process = self.child.id().to_string();
-        cmd!(sh, "kill -INT {process}").quiet().run()?;
+        // The shell's own: a program of this name is not on every machine.
+        let kill = format!("kill -INT {}", self.child.id());
+        cmd!(sh, "sh -c {kill}").quiet().run()?;
         self.end(limit)
     }
 

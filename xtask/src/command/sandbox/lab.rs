@@ -83,6 +83,13 @@ impl Lab {
                 folder,
             })
         });
+        let tests: Vec<TestProgram> = tests.collect();
+        for package in PACKAGES {
+            ensure!(
+                tests.iter().any(|program| program.package == *package),
+                "cargo built no test program of {package}"
+            );
+        }
         let examples = ["--package", "readywire", "--example", "echo"];
         let storm = ["--package", "xtask", "--example", "storm"];
         let build = cmd!(sh, "cargo build").args(format);
@@ -95,7 +102,7 @@ impl Lab {
         };
         Ok(Self {
             launcher: env::current_exe()?,
-            tests: tests.collect(),
+            tests,
             echo: file("echo")?,
             storm: file("storm")?,
         })
@@ -133,7 +140,8 @@ impl Tally {
             before.rsplit(' ').next()?.parse::<usize>().ok()
         };
         match (count(" passed"), count(" failed")) {
-            (Some(passed), Some(failed)) => {
+            // A program that crashes has not ended as its tests did.
+            (Some(passed), Some(failed)) if ended.status.success() == (failed == 0) => {
                 self.passed += passed;
                 self.failed += failed;
                 if failed > 0 {
@@ -143,7 +151,7 @@ impl Tally {
                 }
             }
             _ => self.fail(&format!(
-                "{} ended without a result: {}\n{}",
+                "{} ended without a result of its tests, or otherwise: {}\n{}",
                 program.path.display(),
                 ended.status,
                 ended.output
@@ -297,11 +305,12 @@ impl<'a> Room<'a> {
                 .env("READYWIRE_TEST_LIMIT", TEST_LIMIT_SECONDS.to_string());
             let silent = self.environment.setup == Setup::NoStandardStreams;
             if silent {
+                // A program that does not start has no log, and not the one before it.
+                self.sh.remove_path(&log)?;
                 command = command.arg("--logfile").arg(&log_inside);
             }
             let mut ended = Running::start(command)?.end(LIMIT)?;
-            if silent {
-                let log = fs::read_to_string(&log).unwrap_or_default();
+            if let Some(log) = silent.then(|| fs::read_to_string(&log).ok()).flatten() {
                 ended.output = summed_up(&log);
             }
             tally.count_tests(program, &ended);
