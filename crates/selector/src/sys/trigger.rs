@@ -187,6 +187,7 @@ mod tests {
             assert!(!trigger.mark_drained(Ready::READABLE, Drained::Short));
             assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Short));
             assert!(trigger.report(all).is_writable());
+            assert!(trigger.mark_drained(Ready::WRITABLE, Drained::Blocked));
             assert!(!trigger.mark_drained(Ready::READABLE, Drained::Short));
             assert!(trigger.mark_drained(Ready::READABLE, Drained::Blocked));
             assert_eq!(trigger.report(Ready::READABLE), Ready::READABLE);

@@ -99,6 +99,8 @@ fn debug_shows_what_was_set_and_how_it_is_registered(backend: Backend) {
     }
     let waker = Waker::new(&poll, Token(2)).unwrap();
     assert_eq!(format!("{waker:?}"), "Waker { .. }");
+    let batches = poll.batches();
+    assert_eq!(format!("{batches:?}"), "Batches { are_over: true }");
 }
 
 fn a_backend_is_known_by_its_name(_: Backend) {

@@ -748,6 +748,7 @@ fn the_waker_of_a_future_wakes_under_its_token(backend: Backend) {
     assert!(!one.will_wake(other));
     for _ in 0..3 {
         one.wake_by_ref();
+        expect_events(&poll, &mut events, &[(Token(1), WOKEN)]);
         let clone = one.clone();
         one.wake_by_ref();
         clone.wake();
