@@ -2,28 +2,50 @@
 
 mod environment;
 mod lab;
-#[cfg(target_os = "linux")]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
 mod launcher;
-#[cfg(target_os = "linux")]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+))]
 mod refusals;
+/// Elsewhere no filter is built, or the C library has other types.
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    target_endian = "little"
+)))]
+mod launcher {
+    use std::path::Path;
+    use std::process::{Command, ExitStatus};
+
+    use super::environment::Setup;
+
+    pub(super) fn launch(_: Setup, _: Option<&Path>, _: Command) -> anyhow::Result<ExitStatus> {
+        anyhow::bail!("these environments need 64-bit Linux with glibc");
+    }
+}
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
-#[cfg(not(target_os = "linux"))]
-use std::{path::Path, process::ExitStatus};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use xshell::Shell;
 
 use self::environment::Environment;
-#[cfg(not(target_os = "linux"))]
-use self::environment::Setup;
 use self::lab::{Lab, Room, Tally};
-#[cfg(target_os = "linux")]
 use self::launcher::launch;
 
 /// Run the tests of the selector, the options and the sockets, and `echo`, as on old kernels and in sandboxes
@@ -117,11 +139,6 @@ impl Launch {
         let status = launch(environment.setup, self.root.as_deref(), command)?;
         std::process::exit(status.code().unwrap_or(1));
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn launch(_: Setup, _: Option<&Path>, _: Command) -> Result<ExitStatus> {
-    anyhow::bail!("only Linux has such environments");
 }
 
 /// How one environment went.
