@@ -68,16 +68,18 @@ pub fn epoll_wait(
     let (epoll, room) = (epoll.as_raw_fd(), room(events));
     let events = events.as_mut_ptr().cast::<libc::epoll_event>();
     cfg_if::cfg_if! {
-        if #[cfg(all(target_os = "linux", target_arch = "x86_64"))] {
-            // SAFETY: there is room for that many events.
-            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
-        } else {
+        if #[cfg(all(
+            any(target_os = "android", target_arch = "aarch64"),
+            target_pointer_width = "64",
+            not(feature = "use-libc"),
+        ))] {
             // Newer processors have this call alone, and the filter of Android's apps allows no other.
             let mask = std::ptr::null::<libc::sigset_t>();
             // SAFETY: there is room for that many events; without a mask its size is not read.
-            unsafe {
-                call!(epoll_pwait = SYS_epoll_pwait, epoll, events, room, milliseconds, mask)
-            }
+            unsafe { call!(SYS_epoll_pwait, epoll, events, room, milliseconds, mask, 0_usize) }
+        } else {
+            // SAFETY: there is room for that many events.
+            unsafe { call!(epoll_wait = SYS_epoll_wait, epoll, events, room, milliseconds) }
         }
     }
 }
