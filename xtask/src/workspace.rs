@@ -7,6 +7,20 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
+/// A package named `mio`, which is not a member of the workspace: Cargo allows one package of a name.
+pub(crate) struct Layer {
+    /// The folder under `crates`.
+    pub(crate) name: &'static str,
+    /// Sets of features that build on their own, besides all together.
+    pub(crate) features: &'static [&'static str],
+}
+
+/// The layers on which programs written for mio run.
+pub(crate) const LAYERS: [Layer; 1] = [Layer {
+    name: "mio-1",
+    features: &["", "os-poll", "net", "net,os-ext,log"],
+}];
+
 /// What of `cargo metadata` matters here.
 #[derive(Deserialize)]
 struct Metadata {

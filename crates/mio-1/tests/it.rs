@@ -133,7 +133,11 @@ macro_rules! programs {
             }
 
             pub(super) fn debug() -> String {
-                let interests = [BOTH, Interest::WRITABLE, Interest::PRIORITY | BOTH];
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                let most = Interest::PRIORITY | BOTH;
+                #[cfg(not(any(target_os = "linux", target_os = "android")))]
+                let most = BOTH;
+                let interests = [BOTH, Interest::WRITABLE, most];
                 let poll = Poll::new().unwrap();
                 format!(
                     "{interests:?} {poll:?} {:?} {:?}",

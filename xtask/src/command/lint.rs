@@ -2,6 +2,7 @@
 
 mod examples;
 mod imports;
+mod layers;
 mod top_level;
 
 use anyhow::{Result, bail};
@@ -10,9 +11,10 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::command::public_api;
 use crate::summary::Summary;
-use crate::workspace;
+use crate::workspace::{self, LAYERS};
 
-/// Check formatting, clippy, documentation, the top level, who may import whom, examples and the public API
+/// Check formatting, clippy, documentation, the top level, who may import whom, what the layers share with the
+/// workspace, examples and the public API
 ///
 /// Clippy also checks what the workspace's build leaves out: the fuzz targets and loom's models.
 ///
@@ -25,12 +27,18 @@ impl Lint {
         let mut summary = Summary::default();
         summary.step("top level", || refuse(top_level::violations(sh)?));
         summary.step("imports", || refuse(imports::violations(sh)?));
+        summary.step("layers", || refuse(layers::violations(sh)?));
         summary.step("examples", || refuse(examples::violations(sh)?));
         summary.step("format", || {
             cmd!(sh, "cargo fmt --all --check").run()?;
             // They are no members of the workspace.
-            for package in ["fuzz", "public-api"] {
-                let manifest = format!("xtask/{package}/Cargo.toml");
+            let layers = LAYERS.iter().map(|layer| format!("crates/{}", layer.name));
+            for folder in ["xtask/fuzz", "xtask/public-api"]
+                .map(String::from)
+                .into_iter()
+                .chain(layers)
+            {
+                let manifest = format!("{folder}/Cargo.toml");
                 cmd!(sh, "cargo fmt --manifest-path {manifest} --check").run()?;
             }
             Ok(())

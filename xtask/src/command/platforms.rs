@@ -3,13 +3,14 @@
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use xshell::Shell;
+use xshell::{Cmd, Shell};
 
 use crate::cross;
 use crate::debian;
 use crate::summary::Summary;
 use crate::sysroot::{Std, Sysroot};
 use crate::toolchain::Toolchain;
+use crate::workspace::{self, LAYERS, Layer};
 
 /// Every target for which all packages are type-checked, with their tests and benchmarks.
 const TARGETS: &[&str] = &[
@@ -48,7 +49,8 @@ const PACKAGES: &[&str] = &["binutils-mingw-w64-x86-64"];
 
 /// Type-check and lint everything, with warnings denied, for every supported system
 ///
-/// Tests, examples and benchmarks included, except for targets that they do not build for. The
+/// Tests, examples and benchmarks included, except for targets that they do not build for, and the layers
+/// for programs written for mio, with their tests and without some of their features. The
 /// standard library of each target is built once and kept in the user's cache folder.
 ///
 /// Needs: Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy and
@@ -81,6 +83,14 @@ impl Platforms {
         let mut summary = Summary::default();
         for target in targets {
             summary.step(target, || self.check(sh, &toolchain, &sysroot, target));
+            if !self.packages.is_empty() || target == TIME64 {
+                continue;
+            }
+            for layer in &LAYERS {
+                summary.step(&format!("{target}, {}", layer.name), || {
+                    check_layer(sh, &toolchain, &sysroot, target, layer)
+                });
+            }
         }
         summary.finish()
     }
@@ -92,12 +102,10 @@ impl Platforms {
         sysroot: &Sysroot,
         target: &str,
     ) -> Result<()> {
-        let cargo = sysroot
-            .apply(toolchain.cargo(sh)?, &[])?
+        let cargo = clippy(sh, toolchain, sysroot, target)?
             // Nothing is linked, so what C the benchmarks bring need not be compiled.
             .env("TARGET_CC", "true")
-            .env("TARGET_AR", "true")
-            .args(["clippy", "--quiet", "--keep-going", "--target", target]);
+            .env("TARGET_AR", "true");
         let cargo = match (&*self.packages, LIBRARY_TARGETS.contains(&target)) {
             _ if target == TIME64 => cargo
                 .env("RUST_LIBC_UNSTABLE_GNU_TIME_BITS", "64")
@@ -110,4 +118,38 @@ impl Platforms {
         };
         Ok(cargo.args(["--", "--deny", "warnings"]).quiet().run()?)
     }
+}
+
+/// Checks a layer with all its features and its tests, and with fewer features.
+fn check_layer(
+    sh: &Shell,
+    toolchain: &Toolchain,
+    sysroot: &Sysroot,
+    target: &str,
+    layer: &Layer,
+) -> Result<()> {
+    let _folder = sh.push_dir(workspace::root().join("crates").join(layer.name));
+    let check = |arguments: &[&str]| -> Result<()> {
+        let cargo = clippy(sh, toolchain, sysroot, target)?.args(arguments);
+        Ok(cargo.args(["--", "--deny", "warnings"]).quiet().run()?)
+    };
+    if LIBRARY_TARGETS.contains(&target) {
+        check(&["--all-features"])?;
+    } else {
+        check(&["--all-features", "--all-targets"])?;
+    }
+    for features in layer.features {
+        check(&["--no-default-features", "--features", features])?;
+    }
+    Ok(())
+}
+
+fn clippy<'a>(
+    sh: &'a Shell,
+    toolchain: &Toolchain,
+    sysroot: &Sysroot,
+    target: &str,
+) -> Result<Cmd<'a>> {
+    let cargo = sysroot.apply(toolchain.cargo(sh)?, &[])?;
+    Ok(cargo.args(["clippy", "--quiet", "--keep-going", "--target", target]))
 }
