@@ -568,15 +568,14 @@ pub(super) fn readiness(flags: c_short) -> Ready {
     // After an error or a hang-up neither a read nor a write would block, which the system does not
     // say of every kind of descriptor: at the end of a pipe, for one.
     let over = has(libc::POLLERR) || has(libc::POLLHUP);
-    readiness.set(Ready::READABLE, has(libc::POLLIN) || over);
+    // A closed stream is readable, also where `POLLIN` was not asked for because it was reported before.
+    let closed = READ_CLOSED.is_some_and(has);
+    readiness.set(Ready::READABLE, has(libc::POLLIN) || closed || over);
     readiness.set(Ready::WRITABLE, has(libc::POLLOUT) || over);
     readiness.set(Ready::PRIORITY, has(libc::POLLPRI));
     readiness.set(Ready::ERROR, has(libc::POLLERR));
     readiness.set(Ready::HUP, has(libc::POLLHUP));
-    readiness.set(
-        Ready::READ_CLOSED,
-        READ_CLOSED.is_some_and(has) || has(libc::POLLHUP),
-    );
+    readiness.set(Ready::READ_CLOSED, closed || has(libc::POLLHUP));
     readiness.set(Ready::WRITE_CLOSED, has(libc::POLLHUP));
     readiness
 }
@@ -738,6 +737,10 @@ mod tests {
         ];
         for (flags, expected) in table {
             assert_eq!(readiness(flags), expected, "{flags:#x}");
+        }
+        if let Some(flag) = READ_CLOSED {
+            assert_eq!(readiness(flag), Ready::READABLE | Ready::READ_CLOSED);
+            assert_eq!(implied(flag), Ready::empty());
         }
     }
 

@@ -19,6 +19,7 @@ testkit::on_each_backend! {
     unknown_kinds_change_nothing_for_user_space_sources,
     nothing_outside_the_interest_is_reported,
     a_half_close_is_read_closed_and_no_hang_up,
+    a_half_close_behind_unread_data_is_readable_too,
     a_half_close_is_nothing_to_a_writer,
     both_halves_closed_is_a_hang_up,
     a_local_shutdown_is_no_error,
@@ -190,6 +191,21 @@ fn a_half_close_is_read_closed_and_no_hang_up(backend: Backend) {
         let closed = BOTH | Ready::READ_CLOSED;
         expect_events(&poll, &mut events, &[(Token(1), closed)]);
     }
+}
+
+fn a_half_close_behind_unread_data_is_readable_too(backend: Backend) {
+    let (poll, mut events) = setup(backend);
+    let (source, mut peer) = source();
+    poll.register(&source, Token(1), Ready::READABLE, PollOpt::EDGE)
+        .unwrap();
+    peer.write_all(b"x").unwrap();
+    expect_events(&poll, &mut events, &[(Token(1), Ready::READABLE)]);
+    if !END_SHOWS_BEHIND_DATA {
+        testkit::drain(source.get_ref());
+    }
+    peer.shutdown(Shutdown::Write).unwrap();
+    let closed = Ready::READABLE | Ready::READ_CLOSED;
+    expect_events(&poll, &mut events, &[(Token(1), closed)]);
 }
 
 fn a_half_close_is_nothing_to_a_writer(backend: Backend) {
