@@ -41,7 +41,8 @@ impl Poll {
     /// Waits until a source is ready, until `timeout` has passed, or until a signal arrives.
     ///
     /// # Errors
-    /// `Interrupted` after a signal. `InvalidInput` if `events` has no capacity.
+    /// `Interrupted` after a signal. `InvalidInput` if `events` has no capacity; on systems with kqueue such a
+    /// poll returns at once.
     pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.fill(&self.registry.poll, timeout)
     }

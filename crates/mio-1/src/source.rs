@@ -221,8 +221,8 @@ macro_rules! socket {
 
 /// `Read` for a type and for references to it.
 ///
-/// readywire returns at once where there is no room in the buffers, mio asks the system, which may have
-/// an error to report.
+/// readywire returns at once where there is no room in the buffers. mio asks the system: `read(2)` may have an
+/// error to report then, `readv(2)` has none.
 macro_rules! reader {
     ($type:ty) => {
         reader!(impl $type);
@@ -242,9 +242,6 @@ macro_rules! reader {
                 &mut self,
                 bufs: &mut [::std::io::IoSliceMut<'_>],
             ) -> ::std::io::Result<usize> {
-                if bufs.iter().all(|buf| buf.is_empty()) {
-                    return self.read(&mut []);
-                }
                 (&self.inner).read_vectored(bufs)
             }
         }
@@ -268,9 +265,6 @@ macro_rules! writer {
             }
 
             fn write_vectored(&mut self, bufs: &[::std::io::IoSlice<'_>]) -> ::std::io::Result<usize> {
-                if bufs.iter().all(|buf| buf.is_empty()) {
-                    return self.write(&[]);
-                }
                 (&self.inner).write_vectored(bufs)
             }
 

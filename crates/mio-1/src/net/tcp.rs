@@ -132,7 +132,8 @@ impl TcpListener {
     /// # Errors
     /// Any error from `socket(2)`, `bind(2)` and `listen(2)`.
     pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-        let inner = readywire::net::TcpListener::bind(&addr)?;
+        // mio has the standard library's backlog, which is shorter than readywire's.
+        let inner = readywire::net::TcpListener::from_std(net::TcpListener::bind(addr)?)?;
         Ok(TcpListener { inner })
     }
 
