@@ -1,11 +1,12 @@
-//! Why an option is refused: what a caller can do wrong, told before the system is asked, and what the system
-//! does not know.
+//! The errors of options: values that are out of range, which are found before any system call, and options that
+//! the kernel does not know.
 
 use std::io;
 
-/// Why an option was refused, inside the [`io::Error`]. Its kind is
-/// [`Unsupported`](io::ErrorKind::Unsupported) for an option that the system does not know, otherwise
-/// [`InvalidInput`](io::ErrorKind::InvalidInput).
+/// Why an option could not be read or set, inside the [`io::Error`].
+///
+/// The kind of that error is [`Unsupported`](io::ErrorKind::Unsupported) for an option that the system does not know,
+/// otherwise [`InvalidInput`](io::ErrorKind::InvalidInput).
 ///
 /// # Examples
 ///
@@ -40,19 +41,22 @@ pub enum OptionError {
         /// What the three numbers count, as it is printed after them: `" s"`, `" bytes"` or nothing.
         unit: &'static str,
     },
-    /// The text holds a NUL byte, where the system would stop reading; nothing was changed.
+    /// The text contains a NUL byte, at which the kernel would stop reading; nothing was changed.
     #[error("{option}: the text holds a NUL byte")]
     NulByte {
         /// The system's name of the option, such as `TCP_CONGESTION`.
         option: &'static str,
     },
-    /// The system does not know the option, or not for this kind of socket (`ENOPROTOOPT`, and
-    /// `EOPNOTSUPP` when it is read); nothing was changed.
+    /// The system does not know the option, or this kind of socket does not have it (`ENOPROTOOPT`, and
+    /// `EOPNOTSUPP` where that does not mean that an administrator switched the option off); nothing was changed.
+    ///
+    /// This replaces the error code: [`io::Error::raw_os_error`] is `None`.
     #[error("{option}: unknown to this system{} or to this kind of socket", known(*since))]
     Unknown {
         /// The system's name of the option, such as `TCP_FASTOPEN_CONNECT`.
         option: &'static str,
-        /// Which version of the system brought it, such as `Linux 4.11`; `None` if every version in use has it.
+        /// The version of the system that added the option, such as `Linux 4.11`; `None` if every version in use
+        /// has it.
         since: Option<&'static str>,
     },
 }
@@ -62,8 +66,8 @@ fn known(since: Option<&str>) -> String {
 }
 
 impl OptionError {
-    /// Finds the reason in an error that [`get`](crate::ReadWrite::get) or [`set`](crate::ReadWrite::set)
-    /// returned; `None` if it is another error of the system's.
+    /// Returns the reason inside an error of [`get`](crate::ReadWrite::get) or [`set`](crate::ReadWrite::set);
+    /// `None` if `error` is any other error from the system.
     ///
     /// # Examples
     ///

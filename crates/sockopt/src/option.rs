@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::OptionError;
 use crate::os::{AsSock, Sock, borrow};
 
-/// How the system calls an option.
+/// The name and the numbers that the system has for an option.
 #[derive(Clone, Copy)]
 pub(crate) struct Id {
     pub(crate) level: i32,
@@ -27,7 +27,7 @@ pub(crate) struct Info {
 }
 
 impl Info {
-    /// Refuses what lies outside the range, before the system sees it.
+    /// Fails for a value outside the range, before any system call.
     #[inline]
     pub(crate) fn check(&self, value: u64) -> io::Result<()> {
         if (self.min..=self.max).contains(&value) {
@@ -108,7 +108,8 @@ pub trait GetOption: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Any error from `getsockopt(2)`, unchanged.
+    /// `Unsupported` with [`OptionError::Unknown`] inside, and without an error code, for an option that the system
+    /// does not know; otherwise any error from `getsockopt(2)`.
     fn get(&self, socket: &(impl AsSock + ?Sized)) -> io::Result<Self::Value>;
 }
 
@@ -140,12 +141,12 @@ pub trait SetOption: sealed::Sealed {
     /// What [`set`](SetOption::set) takes: a borrowed form where there is one, such as `&str`.
     type Value<'a>;
 
-    /// Sets the option of `socket`: `setsockopt(2)`. A refused value changes nothing.
+    /// Sets the option of `socket`: `setsockopt(2)`. A call that fails changes nothing.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` with an [`OptionError`] inside for a value outside the option's range;
-    /// otherwise any error from `setsockopt(2)`, unchanged.
+    /// With an [`OptionError`] inside, and without an error code: `InvalidInput` for a value outside the option's
+    /// range, `Unsupported` for an option that the system does not know. Otherwise any error from `setsockopt(2)`.
     fn set(&self, socket: &(impl AsSock + ?Sized), value: Self::Value<'_>) -> io::Result<()>;
 }
 
@@ -303,8 +304,8 @@ impl<T: Value> ReadWrite<T> {
     ///
     /// # Errors
     ///
-    /// `Unsupported` with an [`OptionError`] inside for an option that the system does not know; otherwise any
-    /// error from `getsockopt(2)`.
+    /// `Unsupported` with [`OptionError::Unknown`] inside, and without an error code, for an option that the system
+    /// does not know; otherwise any error from `getsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -314,12 +315,12 @@ impl<T: Value> ReadWrite<T> {
         (self.get)(&self.info, borrow(socket))
     }
 
-    /// Sets the option of `socket`: `setsockopt(2)`. What is refused changes nothing.
+    /// Sets the option of `socket`: `setsockopt(2)`. A call that fails changes nothing.
     ///
     /// # Errors
     ///
-    /// With an [`OptionError`] inside: `InvalidInput` for a value outside the option's range, `Unsupported` for an
-    /// option that the system does not know. Otherwise any error from `setsockopt(2)`.
+    /// With an [`OptionError`] inside, and without an error code: `InvalidInput` for a value outside the option's
+    /// range, `Unsupported` for an option that the system does not know. Otherwise any error from `setsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -345,8 +346,8 @@ impl<T: Value> ReadOnly<T> {
     ///
     /// # Errors
     ///
-    /// `Unsupported` with an [`OptionError`] inside for an option that the system does not know; otherwise any
-    /// error from `getsockopt(2)`.
+    /// `Unsupported` with [`OptionError::Unknown`] inside, and without an error code, for an option that the system
+    /// does not know; otherwise any error from `getsockopt(2)`.
     ///
     /// # Examples
     ///
@@ -370,12 +371,12 @@ impl<T: Value> WriteOnly<T> {
         Self { info, set }
     }
 
-    /// Sets the option of `socket`: `setsockopt(2)`. What is refused changes nothing.
+    /// Sets the option of `socket`: `setsockopt(2)`. A call that fails changes nothing.
     ///
     /// # Errors
     ///
-    /// With an [`OptionError`] inside: `InvalidInput` for a value outside the option's range, `Unsupported` for an
-    /// option that the system does not know. Otherwise any error from `setsockopt(2)`.
+    /// With an [`OptionError`] inside, and without an error code: `InvalidInput` for a value outside the option's
+    /// range, `Unsupported` for an option that the system does not know. Otherwise any error from `setsockopt(2)`.
     ///
     /// # Examples
     ///

@@ -26,8 +26,8 @@ cfg_if! {
     }
 }
 
-/// Names the option, and the version that brought it, where the system says no more than that it does not know
-/// the option, by one of the errors `unknown`.
+/// Names the option, and the version that brought it, if `error` is one of the codes in `unknown`, by which the
+/// kernel reports an option that it does not know.
 #[cold]
 fn explain(id: Id, unknown: &[i32], error: io::Error) -> io::Error {
     let code = error.raw_os_error();
@@ -48,7 +48,7 @@ cfg_if! {
         /// Which versions of the system brought options, of those versions that Rust supports.
         const SINCE: &[(&str, &str)] = &[
             ("SO_BUSY_POLL", "Linux 3.11"),
-            ("SO_INCOMING_CPU", "Linux 3.19"),
+            ("SO_INCOMING_CPU", "Linux 3.19, settable since 4.4"),
             ("SO_REUSEPORT", "Linux 3.9"),
             ("TCP_FASTOPEN", "Linux 3.7"),
             ("TCP_FASTOPEN_CONNECT", "Linux 4.11"),

@@ -379,8 +379,11 @@ options! {
         #[doc(alias = "SO_MARK")]
         MARK: ReadWrite<u32> = number(id!(SOL_SOCKET, SO_MARK), 0..=u32::MAX as u64);
 
-        /// Which CPU the socket prefers, or which one last took its packets in (`SO_INCOMING_CPU`);
-        /// `None` for any.
+        /// The CPU whose packets the socket prefers, or the one that last received a packet for it
+        /// (`SO_INCOMING_CPU`); `None` for any.
+        ///
+        /// Readable since Linux 3.19, settable since Linux 4.4. Before that the call fails with
+        /// [`OptionError::Unknown`](crate::OptionError::Unknown).
         ///
         /// # Examples
         ///

@@ -392,7 +392,8 @@ options! {
         /// Whether connecting waits for the first write, to carry its data
         /// (`TCP_FASTOPEN_CONNECT`).
         ///
-        /// Unknown before Linux 4.11.
+        /// Since Linux 4.11. Setting it fails with `EOPNOTSUPP` if the administrator switched it off
+        /// (`net.ipv4.tcp_fastopen`).
         ///
         /// # Examples
         ///

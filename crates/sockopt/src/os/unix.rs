@@ -4,13 +4,14 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use crate::error::OptionError;
 use crate::option::Id;
 
 /// A socket that an option can be read from or set on: whatever lends its descriptor
 /// ([`AsFd`] on Unix, `AsSocket` on Windows).
 ///
 /// Sockets of the standard library, of `socket2` and of readywire are `AsSock`, and so are
-/// references to them. What is no socket is refused by the system.
+/// references to them. Any other descriptor fails with `ENOTSOCK`.
 ///
 /// # Examples
 ///
@@ -57,7 +58,7 @@ pub(crate) fn get(sock: Sock<'_>, id: Id, buffer: &mut [u8]) -> io::Result<usize
     Ok(buffer.len().min(len as usize))
 }
 
-/// Sets an option to `value` (`setsockopt(2)`). `EOPNOTSUPP` may mean here that the option is switched off.
+/// Sets an option to `value` (`setsockopt(2)`).
 #[inline]
 pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
     // SAFETY: the kernel reads `value` for its length. The values of this crate's options are numbers and
@@ -71,7 +72,21 @@ pub(crate) fn set(sock: Sock<'_>, id: Id, value: &[u8]) -> io::Result<()> {
             length(value),
         )
     })
-    .map_err(|error| super::explain(id, &[libc::ENOPROTOOPT], error))
+    .map_err(|error| refused(sock, id, error))
+}
+
+/// Explains an error of `setsockopt(2)`. `EOPNOTSUPP` has two meanings there: an option that the socket does not
+/// have, which cannot be read either, and one that the administrator switched off, which can.
+#[cold]
+fn refused(sock: Sock<'_>, id: Id, error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(libc::EOPNOTSUPP) {
+        let read = get(sock, id, &mut [0; size_of::<c_int>()]);
+        return read
+            .err()
+            .filter(|unread| OptionError::from_io(unread).is_some())
+            .unwrap_or(error);
+    }
+    super::explain(id, &[libc::ENOPROTOOPT], error)
 }
 
 fn length(value: &[u8]) -> libc::socklen_t {

@@ -91,6 +91,26 @@ fn an_unknown_option_is_named_with_the_version_that_brought_it() {
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn an_option_of_tcp_is_named_on_a_unix_socket() {
+    let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    for error in [
+        sockopt::NODELAY.get(&socket).unwrap_err(),
+        sockopt::NODELAY.set(&socket, true).unwrap_err(),
+        sockopt::CONGESTION.set(&socket, "reno").unwrap_err(),
+        sockopt::KEEPALIVE_IDLE
+            .set(&socket, std::time::Duration::from_secs(1))
+            .unwrap_err(),
+    ] {
+        let reason = sockopt::OptionError::from_io(&error);
+        let named = matches!(reason, Some(sockopt::OptionError::Unknown { .. }));
+        assert!(named, "{error}");
+        assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+        assert_eq!(error.raw_os_error(), None);
+    }
+}
+
 #[test]
 fn a_fresh_socket_has_no_pending_error() {
     assert!(sockopt::take_error(&tcp()).unwrap().is_none());
