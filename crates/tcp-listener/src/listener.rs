@@ -350,12 +350,13 @@ impl TcpListener {
 impl TcpListener {
     /// Reads an option, one of the constants of [`sockopt`] (`getsockopt(2)`).
     ///
-    /// It is for options without a method here. To read one through `&listener`, as
-    /// [`ReadWrite::get`](sockopt::ReadWrite::get) does, lends the descriptor, which makes dropping the
-    /// listener dearer for good; this does not.
+    /// It is for options without a method here. Prefer it to `option.get(&listener)`
+    /// ([`ReadWrite::get`](sockopt::ReadWrite::get)), which borrows the descriptor: from then on dropping the listener
+    /// may cost one more system call.
     ///
     /// # Errors
-    /// Any error from `getsockopt(2)`.
+    /// `Unsupported` with [`sockopt::OptionError::Unknown`] inside, and without an error code, for an option that the
+    /// system does not know; otherwise any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// See [`set`](TcpListener::set).
@@ -368,12 +369,13 @@ impl TcpListener {
     /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
     ///
     /// It is for options without a method here, such as `NODELAY`, with which all connections of a server can start.
-    /// To set one through `&listener`, as [`ReadWrite::set`](sockopt::ReadWrite::set) does, lends the
-    /// descriptor, which makes dropping the listener dearer for good; this does not.
+    /// Prefer it to `option.set(&listener, value)` ([`ReadWrite::set`](sockopt::ReadWrite::set)), which borrows the
+    /// descriptor: from then on dropping the listener may cost one more system call.
     ///
     /// # Errors
-    /// `InvalidInput` for a value outside the option's range, naming both; otherwise any error from
-    /// `setsockopt(2)`. A refused value changes nothing.
+    /// With a [`sockopt::OptionError`] inside, and without an error code: `InvalidInput` for a value outside the
+    /// option's range, `Unsupported` for an option that the system does not know. Otherwise any error from
+    /// `setsockopt(2)`. A call that fails changes nothing.
     ///
     /// # Examples
     /// ```
