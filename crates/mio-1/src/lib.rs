@@ -24,6 +24,8 @@ mod waker;
 
 #[cfg(all(unix, feature = "os-ext"))]
 pub mod unix;
+#[cfg(all(windows, feature = "os-ext"))]
+pub mod windows;
 
 pub use crate::event::Events;
 pub use crate::interest::Interest;

@@ -152,13 +152,11 @@ macro_rules! socket {
         descriptor!($type);
 
         #[cfg(windows)]
-        mod windows {
+        const _: () = {
             use std::os::windows::io::{
                 AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket, IntoRawSocket, OwnedSocket,
                 RawSocket,
             };
-
-            use super::$type;
 
             impl AsSocket for $type {
                 fn as_socket(&self) -> BorrowedSocket<'_> {
@@ -203,7 +201,7 @@ macro_rules! socket {
                     }
                 }
             }
-        }
+        };
 
         impl From<$type> for $std {
             fn from(socket: $type) -> $std {
