@@ -208,6 +208,12 @@ impl TcpStream {
     /// # Errors
     /// `WouldBlock` if no data is there; otherwise any error from `recv(2)`.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            // As with an empty read, mio asks the system.
+            return self
+                .inner
+                .try_io(readywire::Ready::READABLE, |io| io.peek(buf));
+        }
         self.inner.peek(buf)
     }
 
