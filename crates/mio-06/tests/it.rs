@@ -1,10 +1,12 @@
 //! The same programs on this crate and on mio itself: what they see must be equal.
+//!
+//! With `--cfg mio_backend_from_environment` and `MIO_BACKEND=poll`, this crate runs on poll(2).
 
 #![cfg(target_os = "linux")]
 #![allow(deprecated, reason = "the deprecated parts are compared, too")]
 
 use std::net;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// A module of programs for one of the two crates, each returning what it saw as text.
 macro_rules! programs {
@@ -67,7 +69,14 @@ macro_rules! programs {
                 assert_eq!(count, events.len());
                 let mut seen = String::new();
                 for event in &events {
-                    let kinds = UnixReady::from(event.readiness() & kinds);
+                    let mut kinds = UnixReady::from(event.readiness() & kinds);
+                    if super::on_poll() && (kinds.is_error() || kinds.is_hup()) {
+                        // There all directions come with them.
+                        kinds.remove(both());
+                    }
+                    if super::on_poll() && kinds.is_empty() {
+                        continue;
+                    }
                     let flags = (kinds.is_error(), kinds.is_hup(), kinds.is_priority());
                     write!(
                         seen,
@@ -108,6 +117,37 @@ macro_rules! programs {
                 seen
             }
 
+            /// Registers a stream for edges and changes something; returns what was seen before and after.
+            pub(super) fn edges(
+                stream: net::TcpStream,
+                interest: usize,
+                change: &mut dyn FnMut(),
+            ) -> String {
+                let interest =
+                    [Ready::readable(), Ready::writable(), both(), Ready::all()][interest];
+                let stream = self::stream(stream);
+                let poll = Poll::new().unwrap();
+                poll.register(&stream, Token(7), interest, PollOpt::edge())
+                    .unwrap();
+                let before = look(&poll);
+                change();
+                let after = look_at_change(&poll);
+                format!("{before:?} {after:?} {:?}", look(&poll))
+            }
+
+            /// Where epoll has something to report, it reports again that the source is writable; poll(2) does not.
+            fn look_at_change(poll: &Poll) -> String {
+                let others = Ready::all() - Ready::writable();
+                look_within(
+                    poll,
+                    if super::on_poll() {
+                        others
+                    } else {
+                        Ready::all()
+                    },
+                )
+            }
+
             pub(super) fn stream(stream: net::TcpStream) -> TcpStream {
                 TcpStream::from_stream(stream).unwrap()
             }
@@ -135,8 +175,6 @@ macro_rules! programs {
                 let clone = one.try_clone().unwrap();
                 let edge = PollOpt::edge();
                 let not_open = EventedFd(&-1);
-                let file = std::fs::File::open("/dev/null").unwrap();
-                let file = file.as_raw_fd();
                 for result in [
                     poll.register(&one, Token(1), both(), edge),
                     poll.register(&one, Token(1), both(), edge),
@@ -154,9 +192,14 @@ macro_rules! programs {
                     second.register(&one, Token(1), both(), edge),
                     second.register(&one.try_clone().unwrap(), Token(1), both(), edge),
                     poll.register(&not_open, Token(1), both(), edge),
-                    poll.register(&EventedFd(&file), Token(1), both(), edge),
                     poll.register(&EventedFd(&poll.as_raw_fd()), Token(1), both(), edge),
                 ] {
+                    note(&mut seen, error(result));
+                }
+                if !super::on_poll() {
+                    let null = std::fs::File::open("/dev/null").unwrap();
+                    let null = null.as_raw_fd();
+                    let result = poll.register(&EventedFd(&null), Token(1), both(), edge);
                     note(&mut seen, error(result));
                 }
                 let mut none = Events::with_capacity(0);
@@ -439,7 +482,7 @@ macro_rules! programs {
                     let mut bufs: Vec<&mut IoVec> =
                         memory.chunks_mut(1).map(|buf| buf.into()).collect();
                     if written.as_ref().is_ok_and(|&count| count > 0) {
-                        super::expect_data(other.as_raw_fd());
+                        super::expect_arrival(&other);
                     }
                     let read = other.read_bufs(&mut bufs).map_err(|error| error.kind());
                     note(
@@ -533,14 +576,14 @@ macro_rules! programs {
                         .send_bufs(&[b"da"[..].into(), b"ta"[..].into()])
                         .unwrap(),
                 );
-                note(&mut seen, look(&poll));
+                note(&mut seen, look_at_change(&poll));
                 note(&mut seen, one.recv_from(&mut buf).unwrap().0);
                 let (mut first, mut second) = ([0; 1], [0; 4]);
                 let bufs = &mut [(&mut first[..]).into(), (&mut second[..]).into()];
                 note(&mut seen, (one.recv_bufs(bufs).unwrap(), first, second));
                 one.connect(gone).unwrap();
                 one.send(b"refused").unwrap();
-                note(&mut seen, look(&poll));
+                note(&mut seen, look_at_change(&poll));
                 note(
                     &mut seen,
                     (error(one.recv(&mut buf)), error(one.recv(&mut buf))),
@@ -896,13 +939,15 @@ fn assert_same(ours: &str, theirs: &str) {
     assert_eq!(ours.len(), theirs.len());
 }
 
-/// Waits until the end or the reset of the peer has arrived.
-fn expect_end(stream: &net::TcpStream) {
-    let _end_or_reset = stream.peek(&mut [0]);
+/// Tells whether this crate runs on poll(2).
+fn on_poll() -> bool {
+    cfg!(mio_backend_from_environment)
+        && std::env::var("MIO_BACKEND").is_ok_and(|backend| backend == "poll")
 }
 
-/// Waits until data has arrived at a non-blocking descriptor.
-fn expect_data(fd: std::os::fd::RawFd) {
+/// Waits until data, the end or the reset of the peer has arrived.
+fn expect_arrival(stream: &impl AsRawFd) {
+    let fd = stream.as_raw_fd();
     let poll = ::readywire::Poll::new().unwrap();
     let mut events = ::readywire::Events::with_capacity(1);
     let source = ::readywire::unix::EventedFd(&fd);
@@ -925,7 +970,22 @@ fn compare(fault: impl Fn(&net::TcpStream, net::TcpStream) -> Option<OwnedFd>) {
     assert_same(&ours, &real::events(&real::stream(theirs)));
 
     let ((ours, _one), (theirs, _other)) = (run(), run());
-    assert_same(&readywire::evented_fd(ours), &real::evented_fd(theirs));
+    // There its edges are levels.
+    if !on_poll() {
+        assert_same(&readywire::evented_fd(ours), &real::evented_fd(theirs));
+    }
+
+    for interest in 0..4 {
+        let run = |edges: fn(net::TcpStream, usize, &mut dyn FnMut()) -> String| {
+            let (one, other) = tcp_pair();
+            let (mut other, mut kept) = (Some(other), None);
+            let registered = one.try_clone().unwrap();
+            edges(registered, interest, &mut || {
+                kept = other.take().and_then(|other| fault(&one, other));
+            })
+        };
+        assert_same(&run(readywire::edges), &run(real::edges));
+    }
 }
 
 #[test]
@@ -937,7 +997,7 @@ fn an_idle_stream() {
 fn a_stream_with_data() {
     compare(|stream, mut peer| {
         std::io::Write::write_all(&mut peer, b"data").unwrap();
-        stream.peek(&mut [0]).unwrap();
+        expect_arrival(stream);
         Some(peer.into())
     });
 }
@@ -949,7 +1009,7 @@ fn a_stream_with_urgent_data() {
             .send_out_of_band(b"!")
             .unwrap();
         std::io::Write::write_all(&mut &peer, b"data").unwrap();
-        stream.peek(&mut [0]).unwrap();
+        expect_arrival(stream);
         Some(peer.into())
     });
 }
@@ -958,7 +1018,7 @@ fn a_stream_with_urgent_data() {
 fn a_peer_that_closed() {
     compare(|stream, peer| {
         drop(peer);
-        expect_end(stream);
+        expect_arrival(stream);
         None
     });
 }
@@ -967,7 +1027,7 @@ fn a_peer_that_closed() {
 fn a_peer_that_closed_its_half() {
     compare(|stream, peer| {
         peer.shutdown(net::Shutdown::Write).unwrap();
-        expect_end(stream);
+        expect_arrival(stream);
         Some(peer.into())
     });
 }
@@ -977,7 +1037,7 @@ fn both_halves_closed() {
     compare(|stream, peer| {
         stream.shutdown(net::Shutdown::Write).unwrap();
         drop(peer);
-        expect_end(stream);
+        expect_arrival(stream);
         None
     });
 }
@@ -999,8 +1059,7 @@ fn a_reset() {
             .set_linger(Some(std::time::Duration::ZERO))
             .unwrap();
         drop(peer);
-        // The reset arrives while a peek waits, which must not take the error.
-        expect_data(std::os::fd::AsRawFd::as_raw_fd(stream));
+        expect_arrival(stream);
         None
     });
 }
@@ -1086,7 +1145,7 @@ fn empty_transfers_ask_the_system() {
     let run = || {
         let (one, other) = tcp_pair();
         drop(other);
-        expect_end(&one);
+        expect_arrival(&one);
         one
     };
     let ours = readywire::empty_transfers(readywire::stream(run()));
