@@ -16,10 +16,16 @@ pub(crate) struct Layer {
 }
 
 /// The layers on which programs written for mio run.
-pub(crate) const LAYERS: [Layer; 1] = [Layer {
-    name: "mio-1",
-    features: &["", "os-poll", "net", "net,os-ext,log"],
-}];
+pub(crate) const LAYERS: [Layer; 2] = [
+    Layer {
+        name: "mio-06",
+        features: &["", "with-deprecated"],
+    },
+    Layer {
+        name: "mio-1",
+        features: &["", "os-poll", "net", "net,os-ext,log"],
+    },
+];
 
 /// What of `cargo metadata` matters here.
 #[derive(Deserialize)]

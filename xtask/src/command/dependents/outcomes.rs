@@ -22,6 +22,8 @@ impl fmt::Display for Test {
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     tests: BTreeMap<Test, Outcome>,
+    /// How long the tests of each program took, in seconds.
+    took: BTreeMap<String, f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,15 @@ enum Outcome {
     Passed,
     Failed,
     Ignored,
+}
+
+/// How many tests ended how. `Display` leaves out what is zero.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    seconds: f64,
 }
 
 impl Outcomes {
@@ -46,9 +57,30 @@ impl Outcomes {
                     name: name.to_owned(),
                 };
                 outcomes.tests.insert(test, outcome);
+            } else if let Some(seconds) = finished(line) {
+                outcomes.took.insert(program.clone(), seconds);
             }
         }
         outcomes
+    }
+
+    /// Counts the tests by what `group` returns for the source file of their program.
+    pub(super) fn counts(&self, group: impl Fn(&str) -> String) -> BTreeMap<String, Counts> {
+        let mut groups = BTreeMap::<String, Counts>::new();
+        for (test, outcome) in &self.tests {
+            let counts = groups.entry(group(&test.program)).or_default();
+            match outcome {
+                Outcome::Passed => counts.passed += 1,
+                Outcome::Failed => counts.failed += 1,
+                Outcome::Ignored => counts.ignored += 1,
+            }
+        }
+        for (program, seconds) in &self.took {
+            if let Some(counts) = groups.get_mut(&group(program)) {
+                counts.seconds += seconds;
+            }
+        }
+        groups
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,24 +110,24 @@ impl Outcomes {
         };
         Ok(self.tests.iter().filter_map(differs).collect())
     }
-
-    fn count(&self, outcome: Outcome) -> usize {
-        self.tests
-            .values()
-            .filter(|&&ended| ended == outcome)
-            .count()
-    }
 }
 
 impl fmt::Display for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "tokio's tests: {} passed, {} failed, {} ignored",
-            self.count(Outcome::Passed),
-            self.count(Outcome::Failed),
-            self.count(Outcome::Ignored)
-        )
+        let counts = self.counts(|_| String::new());
+        counts.values().try_for_each(|counts| counts.fmt(f))
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed", self.passed)?;
+        for (count, what) in [(self.failed, "failed"), (self.ignored, "ignored")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        write!(f, " in {:.1} s", self.seconds)
     }
 }
 
@@ -111,6 +143,14 @@ fn ended(line: &str) -> Option<(&str, Outcome)> {
     Some((name.trim_end_matches(" - should panic"), outcome))
 }
 
+/// Reads how many seconds the tests of a program took.
+fn finished(line: &str) -> Option<f64> {
+    let (_, seconds) = line
+        .strip_prefix("test result: ")?
+        .split_once("finished in ")?;
+    seconds.strip_suffix('s')?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,10 +161,11 @@ mod tests {
 running 2 tests
 test fs::opens ... ok
 test net::fails - should panic ... ok
-test result: ok. 2 passed
+test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.25s
      Running tests/tcp_echo.rs (target/debug/deps/tcp_echo-19d1)
 test echo ... FAILED
 test later ... ignored, slow
+test result: FAILED. 0 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.50s
 ";
 
     fn test(program: &str, name: &str) -> Test {
@@ -138,7 +179,9 @@ test later ... ignored, slow
     fn tests_are_read_with_their_programs() {
         let outcomes = Outcomes::parse(OUTPUT);
         let line = outcomes.to_string();
-        assert_eq!(line, "tokio's tests: 2 passed, 1 failed, 1 ignored");
+        assert_eq!(line, "2 passed, 1 failed, 1 ignored in 1.8 s");
+        let counts = outcomes.counts(str::to_owned);
+        assert_eq!(counts["src/lib.rs"].to_string(), "2 passed in 0.2 s");
         for (program, name) in [
             ("src/lib.rs", "fs::opens"),
             ("src/lib.rs", "net::fails"),
