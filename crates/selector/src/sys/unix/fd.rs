@@ -17,7 +17,11 @@ pub(super) fn check(result: c_int) -> io::Result<c_int> {
 /// unless it is `None`.
 pub(super) fn milliseconds(timeout: Option<Duration>) -> c_int {
     let Some(timeout) = timeout else { return -1 };
-    let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
+    let fraction = u64::from(timeout.subsec_nanos().div_ceil(1_000_000));
+    let milliseconds = timeout
+        .as_secs()
+        .saturating_mul(1000)
+        .saturating_add(fraction);
     c_int::try_from(milliseconds).unwrap_or(c_int::MAX)
 }
 
@@ -53,6 +57,7 @@ mod tests {
             (Some(Duration::from_nanos(1)), 1),
             (Some(Duration::from_millis(1)), 1),
             (Some(Duration::from_micros(1001)), 2),
+            (Some(Duration::from_micros(1_999_001)), 2000),
             (Some(Duration::from_secs(30 * 86_400)), c_int::MAX),
             (Some(Duration::MAX), c_int::MAX),
         ];
