@@ -10,6 +10,7 @@ mod machine;
 mod program;
 mod report;
 mod results;
+mod tokio;
 mod verdict;
 
 use std::env::consts;
@@ -41,6 +42,9 @@ const NOTES: &str = "benches/report/notes.md";
 /// strace, and the instructions, by valgrind. What comes of it is one report: README.md, with a table of
 /// every case and contestant, charts, and results.json, which a later run can be compared with.
 ///
+/// Then tokio on the real mio is compared with tokio on readywire, in a report of its own, tokio.md. The
+/// filter `tokio` measures nothing else.
+///
 /// `--quick` takes some three minutes, the whole several times that. Times are good only where nothing
 /// else runs, and the report tells how good; counts do not depend on that.
 ///
@@ -62,7 +66,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "PERCENT", requires = "against")]
     fail_above: Option<f64>,
 
-    /// Write the report into this folder [default: benches/report, or target/bench with a filter]
+    /// Write the report into this folder [default: benches/report, or target/bench for a quick run or a part]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }
@@ -81,6 +85,10 @@ impl Bench {
             debian::install(sh, &debian::lacking(&programs))?;
         }
 
+        if self.filter.as_deref() == Some("tokio") {
+            return self.compare_tokio(sh);
+        }
+
         let program = Program::build(sh)?;
         let mut machine = Machine::look(sh);
         let mut cases = program.measure(sh, self.filter.as_deref(), self.quick)?;
@@ -97,6 +105,9 @@ impl Bench {
             cases,
         };
         self.write(&run, &explanations)?;
+        if self.filter.is_none() && counting {
+            self.compare_tokio(sh)?;
+        }
 
         if let Some(baseline) = baseline {
             let comparison = Comparison::new(&baseline, &run);
@@ -147,14 +158,29 @@ impl Bench {
         Ok(notes)
     }
 
-    fn write(&self, run: &Run, explanations: &Explanations) -> Result<()> {
-        let dir = match (&self.output, &self.filter) {
+    fn compare_tokio(&self, sh: &Shell) -> Result<()> {
+        let report = tokio::compare(sh, self.quick)?;
+        println!("\n{report}");
+        let path = self.folder()?.join("tokio.md");
+        fs::write(&path, report)?;
+        println!("written: {}", path.display());
+        Ok(())
+    }
+
+    /// The folder for what this run writes.
+    fn folder(&self) -> Result<PathBuf> {
+        let dir = match (&self.output, self.filter.as_deref()) {
             (Some(output), _) => output.clone(),
-            // A part of all cases does not take the place of the whole.
-            (None, Some(_)) => workspace::root().join("target/bench"),
-            (None, None) => workspace::root().join(REPORT),
+            (None, None | Some("tokio")) if !self.quick => workspace::root().join(REPORT),
+            // A part of all cases, or fewer rounds, do not take the place of the whole.
+            (None, _) => workspace::root().join("target/bench"),
         };
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        Ok(dir)
+    }
+
+    fn write(&self, run: &Run, explanations: &Explanations) -> Result<()> {
+        let dir = self.folder()?;
         let charts = charts::draw(run, &dir)?;
         let report = Report {
             run,

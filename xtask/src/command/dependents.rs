@@ -1,7 +1,7 @@
 //! `cargo xtask dependents`
 
 mod outcomes;
-mod suite;
+pub(crate) mod suite;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use clap::Args;
 use xshell::{Shell, cmd};
 
 use self::outcomes::Outcomes;
-use self::suite::{Build, Suite};
+use self::suite::{Build, Mio, Suite};
 use crate::summary::Summary;
 use crate::workspace::{self, LAYERS, Layer};
 
@@ -61,9 +61,9 @@ impl Dependents {
     /// Runs a suite on the real mio and on readywire.
     fn compare(&self, sh: &Shell, suite: &Suite, table: &mut Table) -> Result<()> {
         let [mio, backends @ ..] = COLUMNS;
-        let expected = Build::new(sh, suite, mio)?.run(mio)?;
+        let expected = Build::new(sh, suite, Mio::Real)?.run(mio)?;
         table.add(suite, mio, &expected);
-        let readywire = Build::new(sh, suite, "readywire")?;
+        let readywire = Build::new(sh, suite, Mio::Readywire)?;
         let mut failures = Vec::new();
         for backend in backends {
             for round in 0..self.repeat {

@@ -153,6 +153,55 @@ fn target(source: &str) -> Option<&str> {
         .to_str()
 }
 
+/// What a copy of a workspace is built on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mio {
+    Real,
+    Readywire,
+}
+
+/// Copies a folder under `xtask/dependents` to one named `name` in the target folder.
+pub(crate) fn copy(sh: &Shell, folder: &str, name: &str, mio: Mio) -> Result<PathBuf> {
+    let builds = workspace::target_dir().join("dependents").join(match mio {
+        Mio::Real => "mio",
+        Mio::Readywire => "readywire",
+    });
+    sh.create_dir(&builds)?;
+    let copy = builds.join(name);
+    sh.remove_path(&copy)?;
+    let template = template(folder);
+    cmd!(sh, "cp -r {template} {copy}").quiet().run()?;
+    Ok(copy)
+}
+
+/// Puts a layer in mio's place in the workspace in `folder`, unless it is built on the real mio.
+pub(crate) fn patch(sh: &Shell, folder: &Path, layer: &str, mio: Mio) -> Result<()> {
+    if mio == Mio::Real {
+        return Ok(());
+    }
+    let layer = workspace::root().join("crates").join(layer);
+    let version = version(sh, &layer)?;
+    let manifest = folder.join("Cargo.toml");
+    let contents = sh.read_file(&manifest)?;
+    let header = "[patch.crates-io]";
+    let header = if contents.contains(header) {
+        ""
+    } else {
+        header
+    };
+    sh.write_file(
+        &manifest,
+        format!("{contents}\n{header}\nmio = {{ path = {layer:?} }}\n"),
+    )?;
+    cmd!(
+        sh,
+        "cargo update --quiet --package mio --precise {version} --manifest-path {manifest}"
+    )
+    .quiet()
+    .run()?;
+    Ok(())
+}
+
 /// A copy of a suite's workspace, with the real mio or with a layer in its place.
 pub(super) struct Build<'a> {
     suite: &'a Suite,
@@ -161,15 +210,8 @@ pub(super) struct Build<'a> {
 
 impl<'a> Build<'a> {
     /// Makes the copy and builds its tests.
-    pub(super) fn new(sh: &Shell, suite: &'a Suite, mio: &str) -> Result<Build<'a>> {
-        let folder = workspace::target_dir()
-            .join("dependents")
-            .join(mio)
-            .join(suite.name);
-        sh.remove_path(&folder)?;
-        sh.create_dir(folder.parent().context("a folder is within another")?)?;
-        let template = template(suite.folder);
-        cmd!(sh, "cp -r {template} {folder}").quiet().run()?;
+    pub(super) fn new(sh: &Shell, suite: &'a Suite, mio: Mio) -> Result<Build<'a>> {
+        let folder = copy(sh, suite.folder, suite.name, mio)?;
         if let Contents::Package {
             name,
             version,
@@ -181,24 +223,7 @@ impl<'a> Build<'a> {
             let copy = folder.join(to);
             cmd!(sh, "cp -r {part} {copy}").quiet().run()?;
         }
-        if mio != "mio" {
-            let layer = workspace::root().join("crates").join(suite.layer);
-            let version = version(sh, &layer)?;
-            let manifest = folder.join("Cargo.toml");
-            let contents = sh.read_file(&manifest)?;
-            let patch = "[patch.crates-io]";
-            let section = if contents.contains(patch) { "" } else { patch };
-            sh.write_file(
-                &manifest,
-                format!("{contents}\n{section}\nmio = {{ path = {layer:?} }}\n"),
-            )?;
-            cmd!(
-                sh,
-                "cargo update --quiet --package mio --precise {version} --manifest-path {manifest}"
-            )
-            .quiet()
-            .run()?;
-        }
+        patch(sh, &folder, suite.layer, mio)?;
         let build = Build { suite, folder };
         let status = build
             .cargo_test("epoll")
