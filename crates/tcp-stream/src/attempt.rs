@@ -1,5 +1,5 @@
-//! What is known of a connection attempt, so that it can be asked for any number of times though
-//! the system tells an error only once.
+//! The state of a connection attempt, kept so that its outcome can be read repeatedly although the kernel reports an
+//! error only once.
 
 use std::io;
 use std::net::TcpStream;
@@ -34,7 +34,7 @@ impl Attempted for TcpStream {
     }
 }
 
-/// What the system says of an attempt.
+/// The state of an attempt, as the kernel reports it.
 pub(crate) enum Probe {
     Connected,
     InProgress,
@@ -56,10 +56,10 @@ impl Probe {
     }
 }
 
-/// What a stream knows of its attempt, together with its clones.
+/// What a stream and its clones remember of their attempt.
 ///
-/// Nothing, if it was connected when it was made, and the system tells an error once: then there is nothing to
-/// remember. Most streams of a server are like that.
+/// `None` if the stream was connected when it was made and the kernel reports an error only once: then there is
+/// nothing to remember. Most streams of a server are like that.
 #[derive(Clone)]
 pub(crate) struct Known(Option<Arc<Attempt>>);
 
@@ -97,7 +97,7 @@ impl Known {
         }
     }
 
-    /// Tells the outcome: `WouldBlock` while there is none.
+    /// Returns the outcome: `WouldBlock` while there is none.
     pub(crate) fn outcome(&self, socket: &impl Attempted) -> io::Result<()> {
         self.0
             .as_ref()
@@ -134,11 +134,11 @@ pub(crate) struct Attempt {
 
 #[derive(Default)]
 struct Past {
-    /// The last error of the socket that anybody was told.
+    /// The last error of the socket that a call has returned.
     error: Option<i32>,
     /// The error is the attempt's outcome and changes no more.
     settled: bool,
-    /// `take_error` has not told the error yet, though the system would have.
+    /// `take_error` has not returned the error yet, though `SO_ERROR` would have.
     owed: bool,
 }
 
@@ -169,7 +169,7 @@ impl Attempt {
         operation: impl FnOnce() -> io::Result<usize>,
     ) -> io::Result<usize> {
         if self.connected.load(Ordering::Relaxed) {
-            // No longer the attempt's; but `take_error` must know what was told already.
+            // No longer the attempt's; but `take_error` must know which error was returned already.
             operation().inspect_err(|error| self.note(error))
         } else {
             self.watch_closely(direction, operation)
@@ -195,7 +195,7 @@ impl Attempt {
         result
     }
 
-    /// Tells the outcome: `WouldBlock` while there is none.
+    /// Returns the outcome: `WouldBlock` while there is none.
     pub(crate) fn outcome(&self, socket: &impl Attempted) -> io::Result<()> {
         if self.connected.load(Ordering::Relaxed) {
             return Ok(());
@@ -264,7 +264,7 @@ impl Attempt {
 impl Past {
     /// Remembers the error of an operation, which may have been the attempt's.
     fn meet(&mut self, error: &io::Error) {
-        // These tell of the socket's state and leave a pending error where it is.
+        // These report the socket's state and leave a pending error where it is.
         use io::ErrorKind::{BrokenPipe, Interrupted, NotConnected, WouldBlock};
         if !matches!(
             error.kind(),

@@ -9,8 +9,9 @@ use crate::TcpStream;
 
 /// # Options
 ///
-/// What is refused changes nothing. The options that are not here are constants of [`sockopt`], which
-/// [`get`](TcpStream::get) and [`set`](TcpStream::set) take.
+/// A call that fails changes nothing. An option that the system does not know fails with `Unsupported` and
+/// [`sockopt::OptionError::Unknown`] inside. Options without a method are constants of [`sockopt`], for
+/// [`get`](TcpStream::get) and [`set`](TcpStream::set).
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,9 +55,9 @@ impl TcpStream {
 
     /// Sets an option, one of the constants of [`sockopt`] (`setsockopt(2)`).
     ///
-    /// It is for options without a method here, such as the type of service that a proxy copies from one side to the other.
-    /// Prefer it to `option.set(&stream, value)` ([`ReadWrite::set`](sockopt::ReadWrite::set)), which borrows the
-    /// descriptor: from then on dropping the stream may cost one more system call.
+    /// It is for options without a method here, such as the type of service that a proxy copies from one side to the
+    /// other. Prefer it to `option.set(&stream, value)` ([`ReadWrite::set`](sockopt::ReadWrite::set)), which borrows
+    /// the descriptor: from then on dropping the stream may cost one more system call.
     ///
     /// # Errors
     /// With a [`sockopt::OptionError`] inside, and without an error code: `InvalidInput` for a value outside the
@@ -83,7 +84,7 @@ impl TcpStream {
     /// (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says.
+    /// Any error from `setsockopt(2)`.
     #[doc(alias = "TCP_NODELAY")]
     #[inline]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
@@ -93,7 +94,7 @@ impl TcpStream {
     /// Returns whether small segments are sent at once (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "TCP_NODELAY")]
     #[inline]
     pub fn nodelay(&self) -> io::Result<bool> {
@@ -103,8 +104,8 @@ impl TcpStream {
     /// Sets how many received bytes wait to be read at most (`SO_RCVBUF`).
     ///
     /// # Errors
-    /// `InvalidInput` past what the system can take in, naming the option and the range; otherwise
-    /// what `setsockopt(2)` says.
+    /// `InvalidInput` for a size that the system's `int` cannot hold, naming the option and the range; otherwise any
+    /// error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.rmem_max`.
@@ -117,7 +118,7 @@ impl TcpStream {
     /// Returns how many received bytes wait to be read at most (`SO_RCVBUF`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux returns the doubled size.
@@ -130,8 +131,8 @@ impl TcpStream {
     /// Sets how many bytes wait to be sent at most (`SO_SNDBUF`).
     ///
     /// # Errors
-    /// `InvalidInput` past what the system can take in, naming the option and the range; otherwise
-    /// what `setsockopt(2)` says.
+    /// `InvalidInput` for a size that the system's `int` cannot hold, naming the option and the range; otherwise any
+    /// error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux doubles the size for its own bookkeeping, and cuts it at `net.core.wmem_max`.
@@ -144,7 +145,7 @@ impl TcpStream {
     /// Returns how many bytes wait to be sent at most (`SO_SNDBUF`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux returns the doubled size.
@@ -157,11 +158,10 @@ impl TcpStream {
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
-    /// `setsockopt(2)` says.
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
-    /// On an IPv6 stream it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    /// On an IPv6 stream the call has no effect or fails, by system; set [`sockopt::HOP_LIMIT`] there.
     #[doc(alias = "IP_TTL")]
     #[inline]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
@@ -171,7 +171,7 @@ impl TcpStream {
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "IP_TTL")]
     #[inline]
     pub fn ttl(&self) -> io::Result<u32> {
@@ -181,8 +181,7 @@ impl TcpStream {
     /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
-    /// is no IPv6 socket.
+    /// Any error from `setsockopt(2)`, for example because the socket is already bound or is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     #[inline]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
@@ -192,7 +191,7 @@ impl TcpStream {
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `getsockopt(2)`, for example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     #[inline]
     pub fn only_v6(&self) -> io::Result<bool> {
@@ -205,8 +204,7 @@ impl TcpStream {
     /// With a time set, dropping the last stream of the socket can block for so long.
     ///
     /// # Errors
-    /// `InvalidInput` past 65 535 seconds, naming the option and the range; otherwise what
-    /// `setsockopt(2)` says.
+    /// `InvalidInput` above 65 535 seconds, naming the option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Whole seconds everywhere: a fraction is rounded up. macOS takes 327 seconds at most, OpenBSD
@@ -220,7 +218,7 @@ impl TcpStream {
     /// Returns how long closing waits for unsent data (`SO_LINGER`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "SO_LINGER")]
     #[inline]
     pub fn linger(&self) -> io::Result<Option<Duration>> {

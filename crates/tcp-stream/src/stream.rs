@@ -20,8 +20,8 @@ use crate::os;
 /// different threads.
 ///
 /// No write raises SIGPIPE, whatever its action is set to: a broken connection is the error
-/// `BrokenPipe` or `ConnectionReset`, on Windows also `ConnectionAborted`. The socket is close-on-exec. Dropping the stream ends its
-/// registration and closes the socket.
+/// `BrokenPipe` or `ConnectionReset`, on Windows also `ConnectionAborted`. The socket is close-on-exec. Dropping the
+/// stream ends its registration and closes the socket.
 ///
 /// # Examples
 /// ```
@@ -73,12 +73,13 @@ pub struct TcpStream {
 impl TcpStream {
     /// Begins to connect to `addr`, and returns at once (`socket(2)`, `connect(2)`).
     ///
-    /// The stream becomes writable when the attempt has ended, well or not;
-    /// [`finish_connect`](TcpStream::finish_connect) tells.
+    /// The stream becomes writable when the attempt has ended; [`finish_connect`](TcpStream::finish_connect) then
+    /// returns whether it succeeded.
     ///
     /// # Errors
-    /// What the system says at once, for example that there is no route, or too many open
-    /// descriptors. Mostly a refusal comes later; over the loopback of some systems it is here.
+    /// Any error from `socket(2)`, and any error that `connect(2)` returns at once, such as `NetworkUnreachable`. A
+    /// refused connection is usually reported later, by `finish_connect`; over the loopback, some systems report it
+    /// here.
     ///
     /// # Examples
     /// See [`TcpStream`].
@@ -104,12 +105,12 @@ impl TcpStream {
 
     /// Begins to connect a socket that the caller has made, and returns at once (`connect(2)`).
     ///
-    /// For what must be set before: a local address, buffer sizes, a device. The socket is set to
+    /// It is for what must be set before connecting: a local address, buffer sizes, a device. The socket is set to
     /// non-blocking.
     ///
     /// # Errors
-    /// What the system says at once, as with [`connect`](TcpStream::connect); also that `stream`
-    /// is connected already. The socket is closed then.
+    /// Any error that `connect(2)` returns at once, such as `NetworkUnreachable`, or an error because `stream` is
+    /// already connected. The socket is closed then.
     ///
     /// # Examples
     /// ```
@@ -141,7 +142,7 @@ impl TcpStream {
     /// It may be connected, or on its way.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -161,11 +162,11 @@ impl TcpStream {
         })
     }
 
-    /// The same as [`from_stream`](TcpStream::from_stream), by the name that other types have it
-    /// under.
+    /// Takes over a stream of the standard library, and sets it to non-blocking: another name of
+    /// [`from_stream`](TcpStream::from_stream), which the other socket types use.
     ///
     /// # Errors
-    /// As there.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         TcpStream::from_stream(stream)
     }
@@ -276,7 +277,7 @@ impl TcpStream {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -317,7 +318,7 @@ impl TcpStream {
     /// Returns the address of this end (`getsockname(2)`), scope and flow included.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// See [`peer_addr`](TcpStream::peer_addr).
@@ -333,7 +334,7 @@ impl TcpStream {
     /// registered anywhere. An edge comes again whichever of them was drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Platform-specific behaviour
     /// On Windows, register both with the same `Poll` or only one of them; see
@@ -394,8 +395,7 @@ impl TcpStream {
     /// `Ok(0)` is the end of the stream, or that `buf` is empty.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to read; otherwise what the system says, such as
-    /// `ConnectionReset`.
+    /// `WouldBlock` while there is nothing to read; otherwise any error from `recv(2)`, such as `ConnectionReset`.
     ///
     /// # Examples
     /// ```
@@ -428,8 +428,7 @@ impl TcpStream {
     /// of the stream, or that there is no buffer, or none that is not empty.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to read; otherwise what the system says, such as
-    /// `ConnectionReset`.
+    /// `WouldBlock` while there is nothing to read; otherwise any error from `readv(2)`, such as `ConnectionReset`.
     ///
     /// # Examples
     /// ```
@@ -466,8 +465,8 @@ impl TcpStream {
     /// empty.
     ///
     /// # Errors
-    /// `WouldBlock` while there is no room at all; otherwise what the system says, such as
-    /// `BrokenPipe` or `ConnectionReset`.
+    /// `WouldBlock` while the send buffer is full; otherwise any error from `sendmsg(2)`, such as `BrokenPipe` or
+    /// `ConnectionReset`.
     ///
     /// # Platform-specific behaviour
     /// On Windows too, writing is `BrokenPipe` once this half was shut down; the system's own error
@@ -726,7 +725,7 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-/// As [`TcpStream::from_stream`].
+/// Takes over a stream of the standard library and sets it to non-blocking, like [`TcpStream::from_stream`].
 impl TryFrom<net::TcpStream> for TcpStream {
     type Error = io::Error;
 

@@ -26,8 +26,8 @@ impl TcpStream {
     /// Sets which congestion control the connection uses, by its name (`TCP_CONGESTION`).
     ///
     /// # Errors
-    /// `InvalidInput` for a name the system cannot hold; otherwise what `setsockopt(2)` says:
-    /// mostly that there is none of that name.
+    /// `InvalidInput` for a name the system cannot hold; otherwise any error from `setsockopt(2)`, such as `NotFound`
+    /// if there is no algorithm of that name.
     ///
     /// # Platform-specific behaviour
     /// Linux, Android, FreeBSD and illumos.
@@ -39,7 +39,7 @@ impl TcpStream {
     /// Returns the name of the congestion control that the connection uses (`TCP_CONGESTION`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux, Android, FreeBSD and illumos.

@@ -10,7 +10,7 @@ use crate::TcpStream;
 /// ```
 /// use std::time::Duration;
 ///
-/// # #[cfg(all(unix, not(target_os = "openbsd")))] // Wine lacks it.
+/// # #[cfg(all(unix, not(target_os = "openbsd")))] // Wine does not have it.
 /// # {
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -26,19 +26,19 @@ use crate::TcpStream;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl TcpStream {
-    /// Probes the connection when it was silent for so long; `None` turns probing off
-    /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+    /// Sets how long the connection must be silent before it is probed; `None` turns probing off (`SO_KEEPALIVE`,
+    /// `TCP_KEEPIDLE`).
     ///
     /// An error changes nothing: the old time is read first, and restored if enabling fails. That makes
     /// three system calls; turning probing off takes one.
     ///
     /// # Errors
-    /// `InvalidInput` for zero and past what the system takes (32 767 s on Linux), naming the
-    /// option and the range; otherwise what `setsockopt(2)` says.
+    /// `InvalidInput` for zero and above the greatest value of the system (32 767 s on Linux), naming the
+    /// option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
-    /// Whole seconds: a fraction is rounded up. Absent on OpenBSD, which has no times of a
-    /// socket's own; [`sockopt::KEEPALIVE_ENABLED`] is there.
+    /// Whole seconds: a fraction is rounded up. Missing on OpenBSD, where these times cannot be set for one socket;
+    /// use [`sockopt::KEEPALIVE_ENABLED`].
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "TCP_KEEPIDLE")]
     #[doc(alias = "TCP_KEEPALIVE")]
@@ -51,7 +51,7 @@ impl TcpStream {
     /// (`SO_KEEPALIVE`, `TCP_KEEPIDLE`). Two system calls if it is, one if not.
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "TCP_KEEPIDLE")]
     #[doc(alias = "TCP_KEEPALIVE")]
@@ -63,7 +63,8 @@ impl TcpStream {
     /// Sets how long to wait between two probes (`TCP_KEEPINTVL`).
     ///
     /// # Errors
-    /// As [`set_keepalive`](TcpStream::set_keepalive).
+    /// `InvalidInput` for zero and above the greatest value of the system (32 767 s on Linux), naming the option and
+    /// the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Whole seconds: a fraction is rounded up.
@@ -76,7 +77,7 @@ impl TcpStream {
     /// Returns how long to wait between two probes (`TCP_KEEPINTVL`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "TCP_KEEPINTVL")]
     #[inline]
     pub fn keepalive_interval(&self) -> io::Result<Duration> {
@@ -86,8 +87,8 @@ impl TcpStream {
     /// Sets how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
     ///
     /// # Errors
-    /// `InvalidInput` for zero and past what the system takes (127 on Linux, 255 on Windows),
-    /// naming the option and the range; otherwise what `setsockopt(2)` says.
+    /// `InvalidInput` for zero and above the greatest value of the system (127 on Linux, 255 on Windows),
+    /// naming the option and the range; otherwise any error from `setsockopt(2)`.
     #[doc(alias = "TCP_KEEPCNT")]
     #[inline]
     pub fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
@@ -97,7 +98,7 @@ impl TcpStream {
     /// Returns how many probes go unanswered before the connection is given up (`TCP_KEEPCNT`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "TCP_KEEPCNT")]
     #[inline]
     pub fn keepalive_retries(&self) -> io::Result<u32> {

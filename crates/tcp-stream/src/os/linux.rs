@@ -72,7 +72,7 @@ impl TcpStream {
     /// (`TCP_FASTOPEN_CONNECT`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.
@@ -86,8 +86,8 @@ impl TcpStream {
     /// (`TCP_USER_TIMEOUT`); `None` is the system's default.
     ///
     /// # Errors
-    /// `InvalidInput` for zero and past 2 147 483 647 ms, naming the option and the range;
-    /// otherwise what `setsockopt(2)` says.
+    /// `InvalidInput` for zero and above 2 147 483 647 ms, naming the option and the range;
+    /// otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android. Whole milliseconds: a fraction is rounded up.
@@ -101,7 +101,7 @@ impl TcpStream {
     /// (`TCP_USER_TIMEOUT`); `None` is the system's default.
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.
@@ -116,7 +116,7 @@ impl TcpStream {
     /// Not for good: the system goes back to delayed acknowledgements when it sees fit.
     ///
     /// # Errors
-    /// What `setsockopt(2)` says.
+    /// Any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.
@@ -129,7 +129,7 @@ impl TcpStream {
     /// Returns whether segments are acknowledged at once (`TCP_QUICKACK`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.
@@ -139,11 +139,10 @@ impl TcpStream {
         self.get(sockopt::QUICKACK)
     }
 
-    /// Returns what the system knows about the connection (`TCP_INFO`): its state, round-trip
-    /// time, retransmissions, what was acknowledged.
+    /// Returns the kernel's state of the connection (`TCP_INFO`): round-trip time, retransmissions, acknowledged data.
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux and Android.

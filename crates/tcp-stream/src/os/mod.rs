@@ -1,5 +1,5 @@
-//! What differs by system: what it tells of a connection attempt, conversions, and the options that
-//! not every system has.
+//! Everything that differs by system: how it reports a connection attempt, conversions, and the options that not
+//! every system has.
 //!
 //! Nothing outside this folder names a system, and nothing in it remembers anything.
 

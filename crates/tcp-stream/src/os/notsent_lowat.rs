@@ -21,8 +21,7 @@ impl TcpStream {
     /// (`TCP_NOTSENT_LOWAT`); 0 for the system's default.
     ///
     /// # Errors
-    /// `InvalidInput` past 2 147 483 647, naming the option and the range; otherwise what
-    /// `setsockopt(2)` says.
+    /// `InvalidInput` above 2 147 483 647, naming the option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux, Android and macOS.
@@ -36,7 +35,7 @@ impl TcpStream {
     /// (`TCP_NOTSENT_LOWAT`); 0 for the system's default.
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// Linux, Android and macOS.

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use crate::TcpStream;
 use crate::attempt::{Attempted, Probe};
 
-/// Whether an error that was taken out of a socket may be told again.
+/// Whether the system may report an error again that was taken out of a socket.
 pub(crate) const ERRORS_STAY: bool = false;
 
-/// What the error of a write is to the caller. One that began to connect, and could take no data
-/// along, is `WouldBlock`: with fast open the system says `EINPROGRESS` then.
+/// Converts the error of a write for the caller. A write that began to connect and could send no data is
+/// `WouldBlock`: with fast open the kernel reports `EINPROGRESS` then.
 pub(crate) fn write_error(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(libc::EINPROGRESS) {
         io::ErrorKind::WouldBlock.into()
@@ -33,7 +33,7 @@ pub(crate) fn probe(socket: &impl Attempted, _taken: bool) -> io::Result<Probe> 
 
 /// Asks a socket that had no peer a moment ago.
 ///
-/// Unlike SO_ERROR, receiving tells an attempt on its way from one that ended, and leaves alone the
+/// Unlike SO_ERROR, receiving distinguishes an attempt in progress from one that ended, and leaves alone the
 /// errors that the attempt may get over, such as a host that was unreachable for a moment.
 pub(crate) fn receive(socket: &impl Attempted) -> io::Result<Probe> {
     match socket.peek() {
@@ -85,7 +85,7 @@ impl FromRawFd for TcpStream {
     /// The descriptor must be open, nobody else may own it, and it must be of a TCP socket.
     /// It should be non-blocking already: on one that blocks, so do reads and writes.
     unsafe fn from_raw_fd(fd: RawFd) -> TcpStream {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         TcpStream::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }

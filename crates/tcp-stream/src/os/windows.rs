@@ -11,12 +11,12 @@ use windows_sys::Win32::Networking::WinSock::WSAESHUTDOWN;
 use crate::TcpStream;
 use crate::attempt::{Attempted, Probe};
 
-/// Whether an error that was taken out of a socket may be told again: SO_ERROR is not cleared by
-/// every implementation of Windows.
+/// Whether the system may report an error again that was taken out of a socket: not every implementation of Windows
+/// clears SO_ERROR.
 pub(crate) const ERRORS_STAY: bool = true;
 
-/// What the error of a write is to the caller. One that says that this half was shut down has no
-/// kind in the standard library.
+/// Converts the error of a write for the caller. The standard library has no kind for the error of a half that was
+/// shut down.
 pub(crate) fn write_error(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(WSAESHUTDOWN) {
         io::Error::new(io::ErrorKind::BrokenPipe, error)
@@ -25,8 +25,8 @@ pub(crate) fn write_error(error: io::Error) -> io::Error {
     }
 }
 
-/// Asks how a connection attempt stands. The system does not tell one on its way from one whose
-/// error was `taken`.
+/// Asks how a connection attempt stands. The system does not distinguish an attempt in progress from one whose error
+/// was `taken`.
 pub(crate) fn probe(socket: &impl Attempted, taken: bool) -> io::Result<Probe> {
     match socket.peer() {
         Ok(()) => return Ok(Probe::Connected),
@@ -82,7 +82,7 @@ impl FromRawSocket for TcpStream {
     /// The socket must be open, nobody else may own it, and it must be a TCP socket. It should be
     /// non-blocking already: on one that blocks, so do reads and writes.
     unsafe fn from_raw_socket(socket: RawSocket) -> TcpStream {
-        // SAFETY: the caller vouches that the socket is open and handed over.
+        // SAFETY: the caller guarantees that the socket is open and gives up its ownership.
         TcpStream::from(unsafe { OwnedSocket::from_raw_socket(socket) })
     }
 }

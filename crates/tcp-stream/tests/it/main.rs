@@ -15,7 +15,8 @@ mod fast_open;
 #[cfg(unix)]
 mod process;
 
-/// What a stream costs a server beside its socket: this, and nothing for its attempt once it was accepted.
+/// All memory that a stream costs a server, except for its socket: an accepted stream allocates nothing for its
+/// attempt.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #[test]
 fn a_stream_is_no_larger_than_the_guide_says() {
