@@ -20,7 +20,7 @@ use crate::os;
 /// connections that nobody has accepted are reset then.
 ///
 /// # When `accept` fails
-/// `WouldBlock` is no failure: nobody waits, and an event will tell when somebody does. With an
+/// `WouldBlock` is no failure: no connection is waiting, and an event reports the next one. With an
 /// edge, accept until then, or the rest goes unnoticed until the next connection comes.
 ///
 /// **The connection is gone.** A peer may give up while its connection waits. Some systems then
@@ -93,8 +93,8 @@ impl TcpListener {
     /// or other options first, see [`from_std`](TcpListener::from_std).
     ///
     /// # Errors
-    /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` and whatever else the system says.
-    /// Nothing is left open then.
+    /// Any error from `socket(2)`, `bind(2)` or `listen(2)`, such as `AddrInUse`, `AddrNotAvailable` or
+    /// `PermissionDenied`. Nothing is left open then.
     ///
     /// # Platform-specific behaviour
     /// The longest backlog is `net.core.somaxconn` on Linux (4,096 by default),
@@ -132,7 +132,7 @@ impl TcpListener {
     /// listener of the standard library first: by `into()`, as below.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -171,8 +171,8 @@ impl TcpListener {
     /// its other end (`accept4(2)`).
     ///
     /// # Errors
-    /// `WouldBlock` while no connection waits; otherwise what the system says, see
-    /// [above](TcpListener#when-accept-fails).
+    /// `WouldBlock` while no connection waits; otherwise any error from `accept4(2)`, see [When `accept`
+    /// fails](TcpListener#when-accept-fails).
     ///
     /// # Platform-specific behaviour
     /// One system call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by
@@ -193,7 +193,8 @@ impl TcpListener {
     /// [`TcpStream::from_stream`] makes the other kind of it.
     ///
     /// # Errors
-    /// As with [`accept`](TcpListener::accept), which does not wait for a connection either.
+    /// `WouldBlock` while no connection waits; otherwise any error from `accept4(2)`, see [When `accept`
+    /// fails](TcpListener#when-accept-fails).
     ///
     /// # Examples
     /// ```
@@ -229,7 +230,7 @@ impl TcpListener {
     /// included.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// ```
@@ -249,7 +250,7 @@ impl TcpListener {
     /// drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -268,7 +269,7 @@ impl TcpListener {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -335,8 +336,9 @@ impl TcpListener {
 
 /// # Options
 ///
-/// Connections that are accepted start with the listener's. The options that are not here are constants
-/// of [`sockopt`], which [`get`](TcpListener::get) and [`set`](TcpListener::set) take.
+/// Accepted connections start with the options of the listener. A call that fails changes nothing. An option that the
+/// system does not know fails with `Unsupported` and [`sockopt::OptionError::Unknown`] inside. Options without a method
+/// are constants of [`sockopt`], for [`get`](TcpListener::get) and [`set`](TcpListener::set).
 ///
 /// ```
 /// # let listener = readywire::net::TcpListener::bind(&"127.0.0.1:0".parse().unwrap())?;
@@ -395,11 +397,10 @@ impl TcpListener {
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
-    /// `setsockopt(2)` says.
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
-    /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    /// On an IPv6 socket the call has no effect or fails, by system; set [`sockopt::HOP_LIMIT`] there.
     #[doc(alias = "IP_TTL")]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.set(sockopt::TTL, ttl)
@@ -408,7 +409,7 @@ impl TcpListener {
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "IP_TTL")]
     pub fn ttl(&self) -> io::Result<u32> {
         self.get(sockopt::TTL)
@@ -420,8 +421,7 @@ impl TcpListener {
     /// [`from_std`](TcpListener::from_std).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
-    /// is no IPv6 socket.
+    /// Any error from `setsockopt(2)`, for example because the socket is already bound or is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
         self.set(sockopt::ONLY_V6, only_v6)
@@ -430,7 +430,7 @@ impl TcpListener {
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `getsockopt(2)`, for example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn only_v6(&self) -> io::Result<bool> {
         self.get(sockopt::ONLY_V6)
@@ -477,7 +477,7 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// As [`TcpListener::from_std`].
+/// Takes over a listener of the standard library and sets it to non-blocking, like [`TcpListener::from_std`].
 impl TryFrom<net::TcpListener> for TcpListener {
     type Error = io::Error;
 

@@ -44,7 +44,7 @@ impl FromRawFd for TcpListener {
     /// The descriptor must be open, nobody else may own it, and it must be of a TCP socket that
     /// listens. It should be non-blocking already: on one that blocks, so does `accept`.
     unsafe fn from_raw_fd(fd: RawFd) -> TcpListener {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }

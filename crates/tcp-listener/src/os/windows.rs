@@ -41,7 +41,7 @@ impl FromRawSocket for TcpListener {
     /// The socket must be open, nobody else may own it, and it must be a TCP socket that listens.
     /// It should be non-blocking already: on one that blocks, so does `accept`.
     unsafe fn from_raw_socket(socket: RawSocket) -> TcpListener {
-        // SAFETY: the caller vouches that the socket is open and handed over.
+        // SAFETY: the caller guarantees that the socket is open and gives up its ownership.
         TcpListener::from(unsafe { OwnedSocket::from_raw_socket(socket) })
     }
 }

@@ -134,7 +134,7 @@ fn a_connection_that_was_reset_while_it_waited_leaves_the_listener_as_it_was(bac
     }
     let over = |kind: &ErrorKind| match kind {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => true,
-        // What Wine says of such a stream.
+        // Wine's error for such a stream.
         ErrorKind::NotConnected => testkit::on_wine(),
         _ => false,
     };
