@@ -9,8 +9,9 @@ use crate::UdpSocket;
 
 /// # Options
 ///
-/// What is refused changes nothing. The options that are not here are constants of [`sockopt`], which
-/// [`get`](UdpSocket::get) and [`set`](UdpSocket::set) take.
+/// A call that fails changes nothing. An option that the system does not know fails with `Unsupported` and
+/// [`sockopt::OptionError::Unknown`] inside. Options without a method are constants of [`sockopt`], for
+/// [`get`](UdpSocket::get) and [`set`](UdpSocket::set).
 ///
 /// ```
 /// # let socket = readywire::net::UdpSocket::bind(&"127.0.0.1:0".parse().unwrap())?;
@@ -72,7 +73,7 @@ impl UdpSocket {
     /// Sets whether datagrams may go to a broadcast address (`SO_BROADCAST`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says.
+    /// Any error from `setsockopt(2)`.
     #[doc(alias = "SO_BROADCAST")]
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
         self.set(sockopt::BROADCAST, on)
@@ -81,7 +82,7 @@ impl UdpSocket {
     /// Returns whether datagrams may go to a broadcast address (`SO_BROADCAST`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "SO_BROADCAST")]
     pub fn broadcast(&self) -> io::Result<bool> {
         self.get(sockopt::BROADCAST)
@@ -90,7 +91,7 @@ impl UdpSocket {
     /// Sets whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says.
+    /// Any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
     /// On Windows it is the receiver's option, elsewhere the sender's.
@@ -102,7 +103,7 @@ impl UdpSocket {
     /// Returns whether this machine receives what it sends to IPv4 groups (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "IP_MULTICAST_LOOP")]
     pub fn multicast_loop_v4(&self) -> io::Result<bool> {
         self.get(sockopt::MULTICAST_LOOP_V4)
@@ -112,8 +113,7 @@ impl UdpSocket {
     /// default, stays in the local network.
     ///
     /// # Errors
-    /// `InvalidInput` past 255, naming the option and the range; otherwise what `setsockopt(2)`
-    /// says.
+    /// `InvalidInput` above 255, naming the option and the range; otherwise any error from `setsockopt(2)`.
     #[doc(alias = "IP_MULTICAST_TTL")]
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
         self.set(sockopt::MULTICAST_TTL_V4, ttl)
@@ -122,7 +122,7 @@ impl UdpSocket {
     /// Returns how many routers a datagram to an IPv4 group may pass (`IP_MULTICAST_TTL`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "IP_MULTICAST_TTL")]
     pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
         self.get(sockopt::MULTICAST_TTL_V4)
@@ -131,7 +131,7 @@ impl UdpSocket {
     /// Sets whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `setsockopt(2)`, for example because the socket is not an IPv6 socket.
     ///
     /// # Platform-specific behaviour
     /// On Windows it is the receiver's option, elsewhere the sender's.
@@ -143,7 +143,7 @@ impl UdpSocket {
     /// Returns whether this machine receives what it sends to IPv6 groups (`IPV6_MULTICAST_LOOP`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `getsockopt(2)`, for example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_LOOP")]
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
         self.get(sockopt::MULTICAST_LOOP_V6)
@@ -152,8 +152,8 @@ impl UdpSocket {
     /// Sets how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
     ///
     /// # Errors
-    /// `InvalidInput` past 255, naming the option and the range; otherwise what `setsockopt(2)`
-    /// says: mostly that it is no IPv6 socket.
+    /// `InvalidInput` above 255, naming the option and the range; otherwise any error from `setsockopt(2)`, for
+    /// example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_HOPS")]
     pub fn set_multicast_hops_v6(&self, hops: u32) -> io::Result<()> {
         self.set(sockopt::MULTICAST_HOPS_V6, hops)
@@ -162,7 +162,7 @@ impl UdpSocket {
     /// Returns how many routers a datagram to an IPv6 group may pass (`IPV6_MULTICAST_HOPS`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `getsockopt(2)`, for example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_MULTICAST_HOPS")]
     pub fn multicast_hops_v6(&self) -> io::Result<u32> {
         self.get(sockopt::MULTICAST_HOPS_V6)
@@ -171,11 +171,10 @@ impl UdpSocket {
     /// Sets how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise what
-    /// `setsockopt(2)` says.
+    /// `InvalidInput` outside 1 to 255, naming the option and the range; otherwise any error from `setsockopt(2)`.
     ///
     /// # Platform-specific behaviour
-    /// On an IPv6 socket it is without effect, or refused; [`sockopt::HOP_LIMIT`] is the one there.
+    /// On an IPv6 socket the call has no effect or fails, by system; set [`sockopt::HOP_LIMIT`] there.
     #[doc(alias = "IP_TTL")]
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.set(sockopt::TTL, ttl)
@@ -184,7 +183,7 @@ impl UdpSocket {
     /// Returns how many routers an IPv4 packet may pass (`IP_TTL`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     #[doc(alias = "IP_TTL")]
     pub fn ttl(&self) -> io::Result<u32> {
         self.get(sockopt::TTL)
@@ -193,8 +192,7 @@ impl UdpSocket {
     /// Sets whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
     ///
     /// # Errors
-    /// What `setsockopt(2)` says: mostly that it is too late, the socket being bound, or that it
-    /// is no IPv6 socket.
+    /// Any error from `setsockopt(2)`, for example because the socket is already bound or is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
         self.set(sockopt::ONLY_V6, only_v6)
@@ -203,18 +201,18 @@ impl UdpSocket {
     /// Returns whether an IPv6 socket leaves IPv4 alone (`IPV6_V6ONLY`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says: mostly that it is no IPv6 socket.
+    /// Any error from `getsockopt(2)`, for example because the socket is not an IPv6 socket.
     #[doc(alias = "IPV6_V6ONLY")]
     pub fn only_v6(&self) -> io::Result<bool> {
         self.get(sockopt::ONLY_V6)
     }
 
-    /// Receives what is sent to an IPv4 group, on the network that `interface` is an address in;
-    /// `0.0.0.0` leaves that to the system (`IP_ADD_MEMBERSHIP`).
+    /// Receives what is sent to an IPv4 group, on the network of the interface that has the address `interface`; with
+    /// `0.0.0.0` the system chooses (`IP_ADD_MEMBERSHIP`).
     ///
     /// # Errors
-    /// What the system says: `AddrInUse` if it has joined already, or that the address is not a
-    /// group's, or that there is no such interface.
+    /// `AddrInUse` if the socket has joined already; otherwise any error from `setsockopt(2)`, for example because
+    /// `multiaddr` is not the address of a group or there is no such interface.
     ///
     /// # Examples
     /// ```
@@ -231,29 +229,30 @@ impl UdpSocket {
         self.socket().join_multicast_v4(multiaddr, interface)
     }
 
-    /// Receives what is sent to an IPv6 group, on the interface of this number; 0 leaves that to
-    /// the system (`IPV6_ADD_MEMBERSHIP`).
+    /// Receives what is sent to an IPv6 group, on the interface with the index `interface`; with 0 the system chooses
+    /// (`IPV6_ADD_MEMBERSHIP`).
     ///
     /// # Errors
-    /// As with [`join_multicast_v4`](UdpSocket::join_multicast_v4).
+    /// `AddrInUse` if the socket has joined already; otherwise any error from `setsockopt(2)`, for example because
+    /// `multiaddr` is not the address of a group or there is no such interface.
     #[doc(alias("IPV6_ADD_MEMBERSHIP", "IPV6_JOIN_GROUP"))]
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket().join_multicast_v6(multiaddr, interface)
     }
 
-    /// Takes back [`join_multicast_v4`](UdpSocket::join_multicast_v4) (`IP_DROP_MEMBERSHIP`).
+    /// Leaves a group that [`join_multicast_v4`](UdpSocket::join_multicast_v4) has joined (`IP_DROP_MEMBERSHIP`).
     ///
     /// # Errors
-    /// `AddrNotAvailable` if it has not joined, and what else the system says.
+    /// `AddrNotAvailable` if the socket has not joined; otherwise any error from `setsockopt(2)`.
     #[doc(alias = "IP_DROP_MEMBERSHIP")]
     pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.socket().leave_multicast_v4(multiaddr, interface)
     }
 
-    /// Takes back [`join_multicast_v6`](UdpSocket::join_multicast_v6) (`IPV6_DROP_MEMBERSHIP`).
+    /// Leaves a group that [`join_multicast_v6`](UdpSocket::join_multicast_v6) has joined (`IPV6_DROP_MEMBERSHIP`).
     ///
     /// # Errors
-    /// `AddrNotAvailable` if it has not joined, and what else the system says.
+    /// `AddrNotAvailable` if the socket has not joined; otherwise any error from `setsockopt(2)`.
     #[doc(alias("IPV6_DROP_MEMBERSHIP", "IPV6_LEAVE_GROUP"))]
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket().leave_multicast_v6(multiaddr, interface)

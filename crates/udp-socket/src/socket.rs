@@ -74,7 +74,7 @@ impl UdpSocket {
     /// `bind(2)`).
     ///
     /// # Errors
-    /// `AddrInUse`, `AddrNotAvailable`, `PermissionDenied` and whatever else the system says.
+    /// Any error from `socket(2)` or `bind(2)`, such as `AddrInUse`, `AddrNotAvailable` or `PermissionDenied`.
     /// Nothing is left open then.
     ///
     /// # Examples
@@ -91,11 +91,10 @@ impl UdpSocket {
 
     /// Takes over a socket of the standard library, and sets it to non-blocking.
     ///
-    /// For what must be set before it is bound, make the socket with socket2 and turn it into the
-    /// standard library's.
+    /// To set options before the socket is bound, make it with socket2 and convert it into the standard library's.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -117,11 +116,11 @@ impl UdpSocket {
         Ok(UdpSocket::adopt(socket))
     }
 
-    /// The same as [`from_socket`](UdpSocket::from_socket), by the name that other types have it
-    /// under.
+    /// Takes over a socket of the standard library, and sets it to non-blocking: another name of
+    /// [`from_socket`](UdpSocket::from_socket), which the other socket types use.
     ///
     /// # Errors
-    /// As there.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
         UdpSocket::from_socket(socket)
     }
@@ -136,7 +135,7 @@ impl UdpSocket {
     /// Returns the address that the socket is bound to (`getsockname(2)`), scope and flow included.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// See [`UdpSocket`].
@@ -172,7 +171,7 @@ impl UdpSocket {
     /// drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -188,11 +187,11 @@ impl UdpSocket {
         })
     }
 
-    /// Sets where [`send`](UdpSocket::send) goes and whom datagrams are received from; see
-    /// [above](UdpSocket#connected-sockets) (`connect(2)`). It may be called again.
+    /// Sets the address that [`send`](UdpSocket::send) sends to and that datagrams are received from (`connect(2)`);
+    /// see [Connected sockets](UdpSocket#connected-sockets). It may be called again.
     ///
     /// # Errors
-    /// What the system says, for example that there is no route.
+    /// Any error from `connect(2)`, such as `NetworkUnreachable` if there is no route.
     ///
     /// # Examples
     /// See [`UdpSocket`].
@@ -203,8 +202,8 @@ impl UdpSocket {
     /// Sends a datagram to `target`, and returns how many bytes that are: all (`sendto(2)`).
     ///
     /// # Errors
-    /// `WouldBlock` while there is no room; otherwise what the system says, for example that it is
-    /// too long for a datagram, that there is no route, or the error of an earlier one.
+    /// `WouldBlock` while the send buffer is full; otherwise any error from `sendto(2)`, for example because the data
+    /// is too long for a datagram or there is no route. It may be the error of an earlier datagram.
     ///
     /// # Examples
     /// ```
@@ -217,14 +216,14 @@ impl UdpSocket {
         self.operate(Ready::WRITABLE, |socket| socket.send_to(buf, target))
     }
 
-    /// Receives a datagram, and returns its length and who sent it (`recvfrom(2)`). What does not
-    /// fit into `buf` is lost.
+    /// Receives a datagram, and returns its length and the sender's address (`recvfrom(2)`). Bytes that do not fit
+    /// into `buf` are lost.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`.
     ///
     /// # Platform-specific behaviour
-    /// What does not fit is an error on Windows.
+    /// On Windows a datagram that does not fit is an error.
     ///
     /// # Examples
     /// See [`UdpSocket`].
@@ -236,11 +235,11 @@ impl UdpSocket {
         Ok((len, socket_calls::ip_address(&from)))
     }
 
-    /// Does as [`recv_from`](UdpSocket::recv_from), but leaves the datagram where it is
-    /// (`MSG_PEEK`).
+    /// Receives a datagram and returns its length and the sender's address, but leaves it in the queue: the next call
+    /// receives it again (`recvfrom(2)` with `MSG_PEEK`).
     ///
     /// # Errors
-    /// As there.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`.
     ///
     /// # Examples
     /// ```
@@ -265,8 +264,9 @@ impl UdpSocket {
     /// that are: all (`send(2)`).
     ///
     /// # Errors
-    /// `NotConnected` or the like if the socket is not; `ConnectionRefused` if nobody got an
-    /// earlier one; otherwise as with [`send_to`](UdpSocket::send_to).
+    /// `NotConnected`, or another error on some systems, if the socket is not connected; `ConnectionRefused` if no
+    /// socket received an earlier datagram; `WouldBlock` while the send buffer is full; otherwise any error from
+    /// `send(2)`.
     ///
     /// # Examples
     /// See [`UdpSocket`].
@@ -277,15 +277,14 @@ impl UdpSocket {
         })
     }
 
-    /// Receives a datagram, and returns its length (`recv(2)`). What does not fit into `buf` is
-    /// lost.
+    /// Receives a datagram, and returns its length (`recv(2)`). Bytes that do not fit into `buf` are lost.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to receive; `ConnectionRefused` if nobody got an earlier
-    /// one; otherwise what the system says.
+    /// `WouldBlock` while there is nothing to receive; `ConnectionRefused` if no socket received an earlier datagram;
+    /// otherwise any error from `recv(2)`.
     ///
     /// # Platform-specific behaviour
-    /// What does not fit is an error on Windows.
+    /// On Windows a datagram that does not fit is an error.
     ///
     /// # Examples
     /// ```
@@ -304,42 +303,44 @@ impl UdpSocket {
         })
     }
 
-    /// Does as [`recv`](UdpSocket::recv), but leaves the datagram where it is (`MSG_PEEK`).
+    /// Receives a datagram and returns its length, but leaves it in the queue: the next call receives it again
+    /// (`recv(2)` with `MSG_PEEK`).
     ///
     /// # Errors
-    /// As there.
+    /// `WouldBlock` while there is nothing to receive; `ConnectionRefused` if no socket received an earlier datagram;
+    /// otherwise any error from `recv(2)`.
     ///
     /// # Examples
-    /// As with [`peek_from`](UdpSocket::peek_from).
+    /// See [`peek_from`](UdpSocket::peek_from).
     #[doc(alias = "MSG_PEEK")]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.operate(Ready::READABLE, |socket| socket.peek(buf))
     }
 
-    /// Receives a datagram into several buffers, each filled before the next is touched, and
-    /// returns how many bytes were filled (`recvmsg(2)`). What does not fit is lost, on Windows
-    /// too.
+    /// Receives a datagram into several buffers, each filled before the next is touched, and returns how many bytes
+    /// were filled (`recvmsg(2)`). Bytes that do not fit are lost, without an error on Windows too.
     ///
     /// The system takes 1,024 buffers at most: those after them are left alone.
     ///
     /// # Errors
-    /// As with [`recv`](UdpSocket::recv).
+    /// `WouldBlock` while there is nothing to receive; `ConnectionRefused` if no socket received an earlier datagram;
+    /// otherwise any error from `recvmsg(2)`.
     ///
     /// # Examples
-    /// As with [`recv_bufs_from`](UdpSocket::recv_bufs_from).
+    /// See [`recv_bufs_from`](UdpSocket::recv_bufs_from).
     #[doc(alias("recvmsg", "readv", "WSARecvFrom"))]
     pub fn recv_bufs(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.receive(bufs).map(|received| received.len)
     }
 
-    /// Receives a datagram into several buffers, each filled before the next is touched, and tells
-    /// who sent it and whether it was too long (`recvmsg(2)`).
+    /// Receives a datagram into several buffers, each filled before the next is touched, and returns its length, the
+    /// sender's address and whether it was too long (`recvmsg(2)`).
     ///
     /// The system takes 1,024 buffers at most: those after them are left alone.
     ///
     /// # Errors
-    /// As with [`recv_from`](UdpSocket::recv_from); a datagram that is too long is none, on Windows
-    /// neither.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvmsg(2)`. A datagram that is too
+    /// long is not an error, on Windows either.
     ///
     /// # Examples
     /// ```
@@ -424,7 +425,7 @@ impl UdpSocket {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -545,7 +546,7 @@ impl fmt::Debug for UdpSocket {
     }
 }
 
-/// As [`UdpSocket::from_socket`].
+/// Takes over a socket of the standard library and sets it to non-blocking, like [`UdpSocket::from_socket`].
 impl TryFrom<net::UdpSocket> for UdpSocket {
     type Error = io::Error;
 

@@ -13,7 +13,7 @@ use crate::UdpSocket;
 
 /// The most datagrams that one call of [`UdpSocket::recv_many`] or [`UdpSocket::send_many`] moves.
 ///
-/// What the system needs for so many stands on the stack: about 13 KiB.
+/// The headers of that many datagrams, about 13 KiB, are on the stack.
 ///
 /// # Platform-specific behaviour
 /// Linux and Android.
@@ -169,8 +169,8 @@ impl UdpSocket {
     }
 }
 
-/// What the system fills in or reads for each datagram of a call. Only the first so many are ever
-/// written, those that the call has datagrams for.
+/// The headers that the kernel reads or fills in, one for each datagram of a call. Only as many are written as the
+/// call has datagrams.
 struct Headers {
     messages: [MaybeUninit<libc::mmsghdr>; MAX_DATAGRAMS],
     buffers: [MaybeUninit<libc::iovec>; MAX_DATAGRAMS],

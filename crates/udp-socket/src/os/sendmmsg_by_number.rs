@@ -3,10 +3,10 @@
 
 use std::ffi::{c_int, c_long, c_uint};
 
-/// Makes the system call itself: as `libc::sendmmsg`, for all messages at once.
+/// Sends all messages in one system call, made by number; the arguments are those of `libc::sendmmsg`.
 ///
 /// # Safety
-/// As with `libc::sendmmsg`. The padding in the messages must be zero: the kernel's lengths cover it.
+/// The conditions of `libc::sendmmsg` hold. The padding in the messages must be zero: the kernel's lengths cover it.
 pub(crate) unsafe fn sendmmsg(
     socket: c_int,
     messages: *mut libc::mmsghdr,

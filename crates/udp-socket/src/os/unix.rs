@@ -36,7 +36,7 @@ impl FromRawFd for UdpSocket {
     /// The descriptor must be open, nobody else may own it, and it must be of a UDP socket.
     /// It should be non-blocking already: on one that blocks, so do the calls here.
     unsafe fn from_raw_fd(fd: RawFd) -> UdpSocket {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         UdpSocket::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }

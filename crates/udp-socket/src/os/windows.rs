@@ -32,7 +32,7 @@ impl FromRawSocket for UdpSocket {
     /// The socket must be open, nobody else may own it, and it must be a UDP socket.
     /// It should be non-blocking already: on one that blocks, so do the calls here.
     unsafe fn from_raw_socket(socket: RawSocket) -> UdpSocket {
-        // SAFETY: the caller vouches that the socket is open and handed over.
+        // SAFETY: the caller guarantees that the socket is open and gives up its ownership.
         UdpSocket::from(unsafe { OwnedSocket::from_raw_socket(socket) })
     }
 }

@@ -8,7 +8,7 @@ use udp_socket::{Incoming, MAX_DATAGRAMS, Outgoing, UdpSocket};
 
 use crate::support::{SOCKET, fails, nobody, pair, shown_refusal, socket, wait};
 
-testkit::on_each_backend! { a_batch_that_would_block_arms_the_edge_anew }
+testkit::on_each_backend! { a_batch_that_would_block_rearms_the_edge }
 
 #[test]
 fn a_batch_is_received_with_senders() {
@@ -175,7 +175,7 @@ fn a_refusal_before_the_batch_is_an_error_and_one_during_it_is_lost() {
     }
 }
 
-fn a_batch_that_would_block_arms_the_edge_anew(backend: Backend) {
+fn a_batch_that_would_block_rearms_the_edge(backend: Backend) {
     let poll = Poll::with_backend(backend).unwrap();
     let mut events = Events::with_capacity(8);
     let (one, other) = pair();
