@@ -61,8 +61,8 @@ impl UnixDatagram {
     /// Makes a socket at `path`, which must not exist yet (`socket(2)`, `bind(2)`).
     ///
     /// # Errors
-    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or has a zero
-    /// inside; otherwise what the system says. Nothing is left open then.
+    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or contains a NUL byte;
+    /// otherwise any error from `socket(2)` or `bind(2)`. Nothing is left open then.
     ///
     /// # Examples
     /// See [`UnixDatagram`].
@@ -71,11 +71,12 @@ impl UnixDatagram {
         UnixDatagram::bind_to(&addr::of_path(path.as_ref())?)
     }
 
-    /// Does as [`bind`](UnixDatagram::bind), at an address of the standard library: a path's or, on
-    /// Linux, an abstract one. An address without a name lets Linux choose an abstract one.
+    /// Makes a socket at an address of the standard library: that of a path, which must not exist yet, or on Linux an
+    /// abstract one (`socket(2)`, `bind(2)`). For an address without a name Linux chooses an abstract one.
     ///
     /// # Errors
-    /// As there.
+    /// `AddrInUse` if the address is taken; otherwise any error from `socket(2)` or `bind(2)`. Nothing is left open
+    /// then.
     ///
     /// # Examples
     /// See [`send_to_addr`](UnixDatagram::send_to_addr).
@@ -92,7 +93,7 @@ impl UnixDatagram {
     /// Makes a socket without a name, which can send but not be sent to (`socket(2)`).
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from `socket(2)`, for example because the process has too many open descriptors.
     ///
     /// # Examples
     /// See [`UnixDatagram`].
@@ -104,7 +105,7 @@ impl UnixDatagram {
     /// Makes two sockets that are connected to each other, both without a name (`socketpair(2)`).
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from `socketpair(2)`, for example because the process has too many open descriptors.
     ///
     /// # Examples
     /// See [`send`](UnixDatagram::send).
@@ -117,7 +118,7 @@ impl UnixDatagram {
     /// Takes over a socket of the standard library, and sets it to non-blocking.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -133,7 +134,7 @@ impl UnixDatagram {
 
     /// Takes over a socket as it is.
     fn adopt(socket: net::UnixDatagram) -> UnixDatagram {
-        // Refused only where both directions are closed already.
+        // Fails only on systems where both directions are closed already.
         let _closed = socket_calls::silence(&SockRef::from(&socket)).is_err();
         UnixDatagram {
             io: IoSource::new(socket),
@@ -147,11 +148,11 @@ impl UnixDatagram {
         }
     }
 
-    /// Sets where [`send`](UnixDatagram::send) goes and whom datagrams are received from
+    /// Sets the address that [`send`](UnixDatagram::send) sends to and that datagrams are received from
     /// (`connect(2)`). It may be called again.
     ///
     /// # Errors
-    /// `NotFound` or `ConnectionRefused` if nobody is there; otherwise what the system says.
+    /// `NotFound` or `ConnectionRefused` if there is no socket at `path`; otherwise any error from `connect(2)`.
     ///
     /// # Examples
     /// ```
@@ -171,13 +172,15 @@ impl UnixDatagram {
         socket_calls::connect(&SockRef::from(self.socket()), &address)
     }
 
-    /// Does as [`connect`](UnixDatagram::connect), to an address of the standard library.
+    /// Sets the address that [`send`](UnixDatagram::send) sends to and that datagrams are received from, to an
+    /// address of the standard library (`connect(2)`). It may be called again.
     ///
     /// # Errors
-    /// As there.
+    /// `NotFound` or `ConnectionRefused` if there is no socket at that address; otherwise any error from
+    /// `connect(2)`.
     ///
     /// # Examples
-    /// As there.
+    /// See [`connect`](UnixDatagram::connect).
     pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
         let address = addr::to_system(address);
         socket_calls::connect(&SockRef::from(self.socket()), &address)
@@ -186,7 +189,7 @@ impl UnixDatagram {
     /// Returns the address of this end (`getsockname(2)`); it has no name unless it is bound.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// ```
@@ -202,7 +205,7 @@ impl UnixDatagram {
     /// Returns the address that the socket is connected to (`getpeername(2)`).
     ///
     /// # Errors
-    /// `NotConnected` if it is not.
+    /// `NotConnected` if the socket is not connected.
     ///
     /// # Examples
     /// See [`connect`](UnixDatagram::connect).
@@ -218,7 +221,7 @@ impl UnixDatagram {
     /// drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -296,7 +299,7 @@ impl UnixDatagram {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -320,8 +323,8 @@ impl UnixDatagram {
     /// that are: all (`send(2)`).
     ///
     /// # Errors
-    /// `WouldBlock` while there is no room; `NotConnected` if the socket is not;
-    /// `ConnectionRefused` if the peer is gone; otherwise what the system says.
+    /// `WouldBlock` while the send buffer or the receiver's queue is full; `NotConnected` if the socket is not
+    /// connected; `ConnectionRefused` if the peer is gone; otherwise any error from `send(2)`.
     ///
     /// # Examples
     /// ```
@@ -344,8 +347,8 @@ impl UnixDatagram {
     /// (`sendto(2)`).
     ///
     /// # Errors
-    /// `WouldBlock` while there is no room; `NotFound` or `ConnectionRefused` if nobody is there;
-    /// otherwise what the system says.
+    /// `WouldBlock` while the send buffer or the receiver's queue is full; `NotFound` or `ConnectionRefused` if there
+    /// is no socket at `path`; otherwise any error from `sendto(2)`.
     ///
     /// # Examples
     /// See [`UnixDatagram`].
@@ -354,11 +357,12 @@ impl UnixDatagram {
         self.send_to_system(buf, &addr::of_path(path.as_ref())?)
     }
 
-    /// Does as [`send_to`](UnixDatagram::send_to), to an address of the standard library: one that
-    /// a datagram came from, a path's or, on Linux, an abstract one.
+    /// Sends a datagram to an address of the standard library, and returns how many bytes that are: all
+    /// (`sendto(2)`). The address is that of a received datagram, of a path or, on Linux, an abstract one.
     ///
     /// # Errors
-    /// As there.
+    /// `WouldBlock` while the send buffer or the receiver's queue is full; `NotFound` or `ConnectionRefused` if there
+    /// is no socket at that address; otherwise any error from `sendto(2)`.
     ///
     /// # Examples
     /// ```
@@ -386,10 +390,10 @@ impl UnixDatagram {
         })
     }
 
-    /// Receives a datagram, and returns its length (`recv(2)`). What does not fit is lost.
+    /// Receives a datagram, and returns its length (`recv(2)`). Bytes that do not fit are lost.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recv(2)`.
     ///
     /// # Examples
     /// See [`send`](UnixDatagram::send).
@@ -400,15 +404,14 @@ impl UnixDatagram {
         })
     }
 
-    /// Receives a datagram, and returns its length and the sender's address (`recvfrom(2)`). What does
-    /// not fit is lost. A sender that is not bound has no name; [`send_to_addr`](UnixDatagram::send_to_addr)
-    /// answers any other.
+    /// Receives a datagram, and returns its length and the sender's address (`recvfrom(2)`). Bytes that do not fit
+    /// are lost. A sender that is not bound has no name; [`send_to_addr`](UnixDatagram::send_to_addr) answers any
+    /// other.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to receive; otherwise what the system says.
-    /// On the descriptor of a socket of another family, such as a UDP socket's, it fails with
-    /// `InvalidInput`, and the datagram is lost: the standard library has no way to make an address of what
-    /// the kernel reports. [`recv`](UnixDatagram::recv) receives it.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`. On the descriptor of a
+    /// socket of another family, such as a UDP socket's, it fails with `InvalidInput`, and the datagram is lost: the
+    /// standard library cannot represent the address that the kernel reports. [`recv`](UnixDatagram::recv) receives it.
     ///
     /// # Examples
     /// See [`UnixDatagram`].
@@ -420,10 +423,11 @@ impl UnixDatagram {
         })
     }
 
-    /// Does as [`recv`](UnixDatagram::recv), but leaves the datagram where it is (`MSG_PEEK`).
+    /// Receives a datagram and returns its length, but leaves it in the queue: the next call receives it again
+    /// (`recv(2)` with `MSG_PEEK`).
     ///
     /// # Errors
-    /// As there.
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recv(2)`.
     ///
     /// # Examples
     /// See [`send`](UnixDatagram::send).
@@ -438,8 +442,8 @@ impl UnixDatagram {
     /// (`sendmsg(2)`).
     ///
     /// # Errors
-    /// Any error of [`send`](UnixDatagram::send). `EMSGSIZE` for more than 1,024 buffers; empty ones
-    /// in front do not count.
+    /// Any error of [`send`](UnixDatagram::send). `EMSGSIZE` for more than 1,024 buffers, not counting empty buffers
+    /// at the front.
     ///
     /// # Examples
     /// ```
@@ -460,12 +464,12 @@ impl UnixDatagram {
     }
 
     /// Receives a datagram into several buffers, each filled before the next is touched
-    /// (`recvmsg(2)`). What does not fit is lost, and so are descriptors that came along.
+    /// (`recvmsg(2)`). Bytes that do not fit are lost, and so are descriptors that came with the datagram.
     ///
     /// The system takes 1,024 buffers at most: those after them are left alone.
     ///
     /// # Errors
-    /// As with [`recv`](UnixDatagram::recv).
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvmsg(2)`.
     ///
     /// # Examples
     /// See [`send_bufs`](UnixDatagram::send_bufs).
@@ -479,14 +483,14 @@ impl UnixDatagram {
         })
     }
 
-    /// Sends one datagram as [`send_bufs`](UnixDatagram::send_bufs) does, be it empty, and
-    /// descriptors along with it (`SCM_RIGHTS`).
+    /// Sends one datagram, possibly empty, from several buffers to the address that the socket is connected to, with
+    /// descriptors (`sendmsg(2)` with `SCM_RIGHTS`).
     ///
     /// The peer gets duplicates; `fds` stay open here and can be closed at once.
     ///
     /// # Errors
-    /// `InvalidInput` if there are more than [`MAX_FDS`](crate::MAX_FDS) of them; otherwise as with
-    /// `send_bufs`, and nothing was sent.
+    /// `InvalidInput` for more than [`MAX_FDS`](crate::MAX_FDS) descriptors; otherwise any error of
+    /// [`send_bufs`](UnixDatagram::send_bufs). Nothing was sent then.
     ///
     /// # Examples
     /// See [`recv_fds`](UnixDatagram::recv_fds).
@@ -500,15 +504,15 @@ impl UnixDatagram {
         })
     }
 
-    /// Receives a datagram as [`recv_bufs`](UnixDatagram::recv_bufs) does, appends the descriptors
-    /// that came with it to `fds` (`SCM_RIGHTS`), and tells what did not fit.
+    /// Receives a datagram into several buffers, appends the descriptors that came with it to `fds` (`recvmsg(2)`,
+    /// `SCM_RIGHTS`), and reports whether bytes or descriptors did not fit.
     ///
     /// They are close-on-exec. A peer may send any number of them, of any kind: drop what was not
     /// asked for. [`fds_lost`](crate::Received::fds_lost) reports that some could not be received.
     /// A descriptor that the kernel adds by itself (`SCM_PIDFD`, if `SO_PASSPIDFD` is set) is closed.
     ///
     /// # Errors
-    /// As with [`recv`](UnixDatagram::recv).
+    /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvmsg(2)`.
     ///
     /// # Platform-specific behaviour
     /// On Apple's systems they become close-on-exec a moment after they came.
@@ -628,7 +632,7 @@ impl fmt::Debug for UnixDatagram {
     }
 }
 
-/// As [`UnixDatagram::from_std`].
+/// Takes over a socket of the standard library and sets it to non-blocking, like [`UnixDatagram::from_std`].
 impl TryFrom<net::UnixDatagram> for UnixDatagram {
     type Error = io::Error;
 
@@ -676,7 +680,7 @@ impl FromRawFd for UnixDatagram {
     /// The descriptor must be open, nobody else may own it, and it must be of a Unix datagram socket. It should be
     /// non-blocking already: on one that blocks, so do the calls here.
     unsafe fn from_raw_fd(fd: RawFd) -> UnixDatagram {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         UnixDatagram::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }

@@ -57,8 +57,8 @@ impl UnixListener {
     /// allows; to set another one see [`from_std`](UnixListener::from_std).
     ///
     /// # Errors
-    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or has a zero
-    /// inside; otherwise what the system says. Nothing is left open then.
+    /// `AddrInUse` if the path exists, `InvalidInput` if it is too long for an address or contains a NUL byte;
+    /// otherwise any error from `socket(2)`, `bind(2)` or `listen(2)`. Nothing is left open then.
     ///
     /// # Examples
     /// See [`UnixListener`].
@@ -67,11 +67,13 @@ impl UnixListener {
         UnixListener::bind_to(&addr::of_path(path.as_ref())?)
     }
 
-    /// Does as [`bind`](UnixListener::bind), at an address of the standard library: a path's or, on
-    /// Linux, an abstract one. An address without a name lets Linux choose an abstract one.
+    /// Listens at an address of the standard library: that of a path, which must not exist yet, or on Linux an
+    /// abstract one (`socket(2)`, `bind(2)`, `listen(2)`). For an address without a name Linux chooses an abstract
+    /// one.
     ///
     /// # Errors
-    /// As there.
+    /// `AddrInUse` if the address is taken; otherwise any error from `socket(2)`, `bind(2)` or `listen(2)`. Nothing
+    /// is left open then.
     ///
     /// # Examples
     /// See [`UnixStream::connect_addr`].
@@ -80,7 +82,7 @@ impl UnixListener {
     }
 
     fn bind_to(address: &SockAddr) -> io::Result<UnixListener> {
-        // The system cuts it at its own limit.
+        // The kernel reduces it to its own limit.
         const BACKLOG: c_int = c_int::MAX;
 
         let socket = socket_calls::socket(Domain::UNIX, Type::STREAM, None)?;
@@ -93,11 +95,11 @@ impl UnixListener {
 
     /// Takes over a listener of the standard library, and sets it to non-blocking.
     ///
-    /// A socket of socket2, with a backlog of one's own, becomes a listener of the standard library
+    /// A socket of socket2, with another backlog, becomes a listener of the standard library
     /// first: by `into()`, as below.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -125,11 +127,11 @@ impl UnixListener {
     }
 
     /// Accepts a connection, non-blocking and close-on-exec, and returns it with the address of
-    /// its other end, which mostly has no name (`accept4(2)`). The address is what the kernel reports,
+    /// its other end, which usually has no name (`accept4(2)`). The address is what the kernel reports,
     /// even if no path that a program can pass is as long.
     ///
     /// # Errors
-    /// `WouldBlock` while no connection waits; otherwise what the system says.
+    /// `WouldBlock` while no connection waits; otherwise any error from `accept4(2)`.
     ///
     /// # Platform-specific behaviour
     /// One system call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by
@@ -150,7 +152,7 @@ impl UnixListener {
     /// Returns the address that the listener is bound to (`getsockname(2)`).
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// ```
@@ -172,7 +174,7 @@ impl UnixListener {
     /// drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -236,7 +238,7 @@ impl UnixListener {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -346,7 +348,7 @@ impl fmt::Debug for UnixListener {
     }
 }
 
-/// As [`UnixListener::from_std`].
+/// Takes over a listener of the standard library and sets it to non-blocking, like [`UnixListener::from_std`].
 impl TryFrom<net::UnixListener> for UnixListener {
     type Error = io::Error;
 
@@ -391,10 +393,10 @@ impl FromRawFd for UnixListener {
     /// Takes over a descriptor as it is.
     ///
     /// # Safety
-    /// The descriptor must be open, nobody else may own it, and it must be of a Unix stream socket that listens. It should be
-    /// non-blocking already: on one that blocks, so do the calls here.
+    /// The descriptor must be open, nobody else may own it, and it must be of a Unix stream socket that listens. It
+    /// should be non-blocking already: on one that blocks, so do the calls here.
     unsafe fn from_raw_fd(fd: RawFd) -> UnixListener {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         UnixListener::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
@@ -405,8 +407,8 @@ impl IntoRawFd for UnixListener {
     }
 }
 
-/// Takes over a descriptor as it is. It must be of a Unix stream socket that listens, and non-blocking already: on one that
-/// blocks, so do the calls here.
+/// Takes over a descriptor as it is. It must be of a Unix stream socket that listens, and non-blocking already: on
+/// one that blocks, so do the calls here.
 impl From<OwnedFd> for UnixListener {
     fn from(fd: OwnedFd) -> UnixListener {
         UnixListener::adopt(net::UnixListener::from(fd))

@@ -52,15 +52,15 @@ pub struct UnixStream {
 impl UnixStream {
     /// Connects to the listener at `path` (`socket(2)`, `connect(2)`).
     ///
-    /// The stream is connected when this returns, though nobody may have accepted it yet.
+    /// The stream is connected when this returns, even if the listener has not accepted it yet.
     ///
     /// # Errors
-    /// `WouldBlock` while the listener's backlog is full: nothing is left open, and no event tells
-    /// when to try again. `NotFound` and `ConnectionRefused` if nobody listens there, `InvalidInput`
-    /// if the path is too long for an address or has a zero inside; otherwise what the system says.
+    /// `WouldBlock` while the listener's backlog is full: nothing is left open, and no event reports when to try
+    /// again. `NotFound` or `ConnectionRefused` if no listener is at `path`, `InvalidInput` if the path is too long
+    /// for an address or contains a NUL byte; otherwise any error from `socket(2)` or `connect(2)`.
     ///
     /// # Platform-specific behaviour
-    /// macOS and the BSDs say `ConnectionRefused` of a full backlog, too.
+    /// On macOS and the BSDs a full backlog, too, is `ConnectionRefused`.
     ///
     /// # Examples
     /// ```
@@ -80,11 +80,13 @@ impl UnixStream {
         UnixStream::connect_to(&addr::of_path(path.as_ref())?)
     }
 
-    /// Does as [`connect`](UnixStream::connect), to an address of the standard library: a path's or,
-    /// on Linux, an abstract one.
+    /// Connects to a listener at an address of the standard library: that of a path or, on Linux, an abstract one
+    /// (`socket(2)`, `connect(2)`).
     ///
     /// # Errors
-    /// As there; `ConnectionRefused` if nobody listens under an abstract name.
+    /// `WouldBlock` while the listener's backlog is full: nothing is left open, and no event reports when to try
+    /// again. `NotFound` or `ConnectionRefused` if no listener is at that address; otherwise any error from
+    /// `socket(2)` or `connect(2)`.
     ///
     /// # Examples
     /// ```
@@ -118,7 +120,7 @@ impl UnixStream {
     /// Makes two streams that are connected to each other, both without a name (`socketpair(2)`).
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from `socketpair(2)`, for example because the process has too many open descriptors.
     ///
     /// # Examples
     /// See [`UnixStream`].
@@ -131,7 +133,7 @@ impl UnixStream {
     /// Takes over a stream of the standard library, and sets it to non-blocking.
     ///
     /// # Errors
-    /// What the system says; the socket is closed then.
+    /// Any error from setting the socket to non-blocking; it is closed then.
     ///
     /// # Examples
     /// ```
@@ -148,7 +150,7 @@ impl UnixStream {
 
     /// Takes over a stream as it is.
     fn adopt(stream: net::UnixStream) -> UnixStream {
-        // Refused only where both directions are closed already.
+        // Fails only on systems where both directions are closed already.
         let _closed = socket_calls::silence(&SockRef::from(&stream)).is_err();
         UnixStream {
             io: IoSource::new(stream),
@@ -165,7 +167,7 @@ impl UnixStream {
     /// Returns the address of this end (`getsockname(2)`); it has no name unless it is bound.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error from `getsockname(2)`.
     ///
     /// # Examples
     /// See [`connect`](UnixStream::connect).
@@ -199,7 +201,7 @@ impl UnixStream {
     /// for the credentials of the process that reads what you write.
     ///
     /// # Errors
-    /// `NotConnected` or another error of the system if there is no peer.
+    /// `NotConnected`, or another error on some systems, if there is no peer.
     ///
     /// # Platform-specific behaviour
     /// `pid` is known on Linux, Android, Apple's systems and illumos. On Apple's systems it is the
@@ -226,7 +228,7 @@ impl UnixStream {
     /// anywhere. An edge comes again whichever of them was drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -308,7 +310,7 @@ impl UnixStream {
     /// Takes the socket's pending error, which the call clears (`SO_ERROR`).
     ///
     /// # Errors
-    /// What `getsockopt(2)` says.
+    /// Any error from `getsockopt(2)`.
     ///
     /// # Examples
     /// ```
@@ -331,7 +333,7 @@ impl UnixStream {
     /// `Ok(0)` is the end of the stream, or that `buf` is empty.
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to read; otherwise what the system says.
+    /// `WouldBlock` while there is nothing to read; otherwise any error from `recv(2)`.
     ///
     /// # Examples
     /// ```
@@ -361,7 +363,7 @@ impl UnixStream {
     /// with the data are closed: see [`recv_fds`](UnixStream::recv_fds).
     ///
     /// # Errors
-    /// `WouldBlock` while there is nothing to read; otherwise what the system says.
+    /// `WouldBlock` while there is nothing to read; otherwise any error from `readv(2)`.
     ///
     /// # Examples
     /// ```
@@ -392,8 +394,7 @@ impl UnixStream {
     /// there is no room for all. `Ok(0)` is that there is no buffer, or none that is not empty.
     ///
     /// # Errors
-    /// `WouldBlock` while there is no room at all; otherwise what the system says, such as
-    /// `BrokenPipe`.
+    /// `WouldBlock` while the send buffer is full; otherwise any error from `sendmsg(2)`, such as `BrokenPipe`.
     ///
     /// # Examples
     /// See [`read_bufs`](UnixStream::read_bufs).
@@ -409,15 +410,15 @@ impl UnixStream {
             .note_transfer(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
-    /// Writes from several buffers as [`write_bufs`](UnixStream::write_bufs) does, and sends
-    /// descriptors along (`SCM_RIGHTS`).
+    /// Writes from several buffers, each emptied before the next is touched, and sends descriptors with the data
+    /// (`sendmsg(2)` with `SCM_RIGHTS`).
     ///
     /// The peer gets duplicates; `fds` stay open here and can be closed at once. They arrive with
     /// the first byte: if the write was short, write the rest without them.
     ///
     /// # Errors
-    /// `InvalidInput` if there are more than [`MAX_FDS`](crate::MAX_FDS) of them, or no byte to
-    /// carry them; otherwise as with `write_bufs`, and nothing was sent.
+    /// `InvalidInput` for more than [`MAX_FDS`](crate::MAX_FDS) descriptors, or without a byte of data to carry them;
+    /// otherwise any error of [`write_bufs`](UnixStream::write_bufs). Nothing was sent then.
     ///
     /// # Examples
     /// See [`recv_fds`](UnixStream::recv_fds).
@@ -436,8 +437,8 @@ impl UnixStream {
             .note_transfer(Ready::WRITABLE, result, || socket_calls::total(bufs))
     }
 
-    /// Reads into several buffers as [`read_bufs`](UnixStream::read_bufs) does, and appends the
-    /// descriptors that came with the data to `fds` (`SCM_RIGHTS`).
+    /// Reads into several buffers, each filled before the next is touched, and appends the descriptors that came with
+    /// the data to `fds` (`recvmsg(2)`, `SCM_RIGHTS`).
     ///
     /// A read ends behind the descriptors of one write, although more data may follow: after a short
     /// read that came with some, only `WouldBlock` shows that all was read.
@@ -447,7 +448,7 @@ impl UnixStream {
     /// A descriptor that the kernel adds by itself (`SCM_PIDFD`, if `SO_PASSPIDFD` is set) is closed.
     ///
     /// # Errors
-    /// As with `read_bufs`.
+    /// `WouldBlock` while there is nothing to read; otherwise any error from `recvmsg(2)`.
     ///
     /// # Platform-specific behaviour
     /// On Apple's systems they become close-on-exec a moment after they came.
@@ -666,7 +667,7 @@ impl fmt::Debug for UnixStream {
     }
 }
 
-/// As [`UnixStream::from_std`].
+/// Takes over a stream of the standard library and sets it to non-blocking, like [`UnixStream::from_std`].
 impl TryFrom<net::UnixStream> for UnixStream {
     type Error = io::Error;
 
@@ -714,7 +715,7 @@ impl FromRawFd for UnixStream {
     /// The descriptor must be open, nobody else may own it, and it must be of a Unix stream. It should be
     /// non-blocking already: on one that blocks, so do the calls here.
     unsafe fn from_raw_fd(fd: RawFd) -> UnixStream {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }

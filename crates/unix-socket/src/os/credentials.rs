@@ -38,7 +38,7 @@ cfg_if::cfg_if! {
             check(unsafe {
                 libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut len)
             })?;
-            // What the system says of a socket that has no peer.
+            // These are the values of a socket without a peer.
             if peer.pid == 0 && peer.uid == libc::uid_t::MAX {
                 return Err(io::ErrorKind::NotConnected.into());
             }

@@ -3,12 +3,12 @@
 
 use std::ffi::{c_int, c_long};
 
-/// Does as `libc::sendmsg`, and what the message points to goes to the system as it is.
+/// Sends a message (`sendmsg(2)`), and passes what it points to on to the kernel unchanged.
 ///
 /// # Safety
-/// As with `libc::sendmsg`. The padding in the message and in the headers of its control data must
-/// be zero: the system's lengths stretch over it.
+/// The conditions of `libc::sendmsg` hold. The padding in the message and in the headers of its control data must be
+/// zero: the kernel's lengths cover it.
 pub(crate) unsafe fn sendmsg(socket: c_int, message: *const libc::msghdr, flags: c_int) -> c_long {
-    // SAFETY: the caller vouches for the message.
+    // SAFETY: the caller guarantees that the message is valid.
     unsafe { libc::syscall(libc::SYS_sendmsg, socket, message, flags) }
 }

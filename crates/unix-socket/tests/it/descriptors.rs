@@ -12,7 +12,7 @@ use crate::support::{SOCKET, fails, poll_on};
 
 testkit::on_each_backend! {
     a_stream_that_was_passed_is_a_source_at_the_other_end,
-    receiving_until_it_would_block_arms_the_edge_anew,
+    receiving_until_it_would_block_rearms_the_edge,
 }
 
 fn null() -> File {
@@ -53,7 +53,7 @@ fn a_stream_that_was_passed_is_a_source_at_the_other_end(backend: Backend) {
     fails(passed.read(&mut [0; 16]), ErrorKind::WouldBlock);
 }
 
-fn receiving_until_it_would_block_arms_the_edge_anew(backend: Backend) {
+fn receiving_until_it_would_block_rearms_the_edge(backend: Backend) {
     let (poll, mut events) = poll_on(backend);
     let (one, other) = UnixStream::pair().unwrap();
     poll.register(&other, SOCKET, Ready::READABLE, PollOpt::EDGE)

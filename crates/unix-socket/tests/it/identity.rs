@@ -105,7 +105,7 @@ fn descriptors_go_in_and_out_as_they_are() {
 }
 
 #[test]
-fn the_system_vouches_for_who_the_peer_is() {
+fn peer_credentials_name_this_process() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let listener = UnixListener::bind(&path).unwrap();
