@@ -17,8 +17,8 @@ pub use crate::writer::PipeWriter;
 /// Makes a pipe, both ends non-blocking and close-on-exec (`pipe2(2)`).
 ///
 /// # Errors
-/// What the system says, for example that the process has too many open descriptors. Nothing is
-/// left open then.
+/// Any error from `pipe2(2)`, for example because the process has too many open descriptors. Nothing is left open
+/// then.
 ///
 /// # Platform-specific behaviour
 /// One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of their

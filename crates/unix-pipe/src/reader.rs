@@ -112,7 +112,7 @@ impl PipeReader {
     /// An edge comes again whichever of them was drained.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -283,7 +283,7 @@ impl FromRawFd for PipeReader {
     /// The descriptor must be open, nobody else may own it, and it must be of the reading end of a pipe. It should be
     /// non-blocking already: on one that blocks, so does what is done here.
     unsafe fn from_raw_fd(fd: RawFd) -> PipeReader {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         PipeReader::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
@@ -308,7 +308,7 @@ impl From<PipeReader> for OwnedFd {
     }
 }
 
-/// As [`PipeReader::from_std`]: what a child writes to its output.
+/// Takes over the pipe that a child writes its output to and sets it to non-blocking, like [`PipeReader::from_std`].
 impl TryFrom<ChildStdout> for PipeReader {
     type Error = io::Error;
 
@@ -317,7 +317,8 @@ impl TryFrom<ChildStdout> for PipeReader {
     }
 }
 
-/// As [`PipeReader::from_std`]: what a child writes to its error output.
+/// Takes over the pipe that a child writes its error output to and sets it to non-blocking, like
+/// [`PipeReader::from_std`].
 impl TryFrom<ChildStderr> for PipeReader {
     type Error = io::Error;
 

@@ -98,7 +98,7 @@ impl PipeWriter {
     /// An edge comes again whichever of them was filled.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many open descriptors.
+    /// Any error from duplicating the descriptor, for example because the process has too many open.
     ///
     /// # Examples
     /// ```
@@ -275,7 +275,7 @@ impl FromRawFd for PipeWriter {
     /// The descriptor must be open, nobody else may own it, and it must be of the writing end of a pipe. It should be
     /// non-blocking already: on one that blocks, so does what is done here.
     unsafe fn from_raw_fd(fd: RawFd) -> PipeWriter {
-        // SAFETY: the caller vouches that the descriptor is open and handed over.
+        // SAFETY: the caller guarantees that the descriptor is open and gives up its ownership.
         PipeWriter::from(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
@@ -300,7 +300,7 @@ impl From<PipeWriter> for OwnedFd {
     }
 }
 
-/// As [`PipeWriter::from_std`]: what a child reads as its input.
+/// Takes over the pipe that a child reads its input from and sets it to non-blocking, like [`PipeWriter::from_std`].
 impl TryFrom<ChildStdin> for PipeWriter {
     type Error = io::Error;
 
