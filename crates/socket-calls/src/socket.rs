@@ -11,8 +11,8 @@ use crate::{bufs, os};
 /// Makes a non-blocking, close-on-exec socket (`socket(2)`).
 ///
 /// # Errors
-/// What the system says, for example that the process has too many open descriptors. Nothing is
-/// left open then.
+/// Any error from `socket(2)`, for example because the process has too many open descriptors. Nothing is left open
+/// then.
 ///
 /// # Platform-specific behaviour
 /// One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of their
@@ -36,8 +36,8 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
 /// Accepts a connection, non-blocking and close-on-exec (`accept4(2)`).
 ///
 /// # Errors
-/// `WouldBlock` while there is no connection, if the listener is non-blocking; otherwise what the
-/// system says. Nothing is left open then.
+/// `WouldBlock` while there is no connection, if the listener is non-blocking; otherwise any error from `accept4(2)`.
+/// Nothing is left open then.
 ///
 /// # Platform-specific behaviour
 /// One call where there is `accept4(2)`: Linux, Android, the BSDs and illumos.
@@ -50,13 +50,14 @@ pub fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     os::accept(listener)
 }
 
-/// Accepts a connection that blocks, whatever the listener does; close-on-exec (`accept4(2)`).
+/// Accepts a connection as a blocking socket, close-on-exec, whether or not the listener blocks (`accept4(2)`).
 ///
 /// # Errors
-/// As with [`accept`].
+/// `WouldBlock` while there is no connection, if the listener is non-blocking; otherwise any error from `accept4(2)`.
+/// Nothing is left open then.
 ///
 /// # Platform-specific behaviour
-/// As with [`accept`].
+/// One call where there is `accept4(2)`: Linux, Android, the BSDs and illumos.
 ///
 /// # Examples
 /// ```
@@ -75,7 +76,7 @@ pub fn accept_blocking(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
 /// Connects a socket, or begins to (`connect(2)`).
 ///
 /// # Errors
-/// What the system says; [`connecting`] tells whether the attempt goes on by itself.
+/// Any error from `connect(2)`; [`connecting`] returns whether the attempt continues in the background.
 ///
 /// # Examples
 /// ```
@@ -94,7 +95,7 @@ pub fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.connect(address)
 }
 
-/// Tells whether a connection attempt whose call returned `error` goes on by itself.
+/// Returns whether a connection attempt whose call returned `error` continues in the background.
 ///
 /// # Examples
 /// ```
@@ -110,7 +111,7 @@ pub fn connecting(error: &io::Error) -> bool {
 /// Sends without raising SIGPIPE (`send(2)` with `MSG_NOSIGNAL`).
 ///
 /// # Errors
-/// What the system says: `WouldBlock`, `BrokenPipe`, `ConnectionReset`.
+/// Any error from `send(2)`, such as `WouldBlock`, `BrokenPipe` or `ConnectionReset`.
 ///
 /// # Platform-specific behaviour
 /// On Apple's systems it takes [`silence`](crate::silence) once, which the standard library and
@@ -125,15 +126,16 @@ pub fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends from at most [`MAX_BUFS`](crate::MAX_BUFS) buffers without raising SIGPIPE (`sendmsg(2)`
-/// with `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, what is sent is empty.
+/// with `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, an empty message is sent.
 ///
 /// On a stream pass what [`span`](crate::span) picks.
 ///
 /// # Errors
-/// What the system says, also that there are too many buffers.
+/// Any error from `sendmsg(2)`, such as `EMSGSIZE` for too many buffers.
 ///
 /// # Platform-specific behaviour
-/// As with [`send`].
+/// On Apple's systems it takes [`silence`](crate::silence) once, which the standard library and socket2 do for the
+/// sockets they make.
 ///
 /// # Examples
 /// See the [crate].
@@ -152,10 +154,11 @@ pub fn send_vectored(socket: &Socket, bufs: &[IoSlice<'_>]) -> io::Result<usize>
 /// Sends a datagram to an address without raising SIGPIPE (`sendto(2)` with `MSG_NOSIGNAL`).
 ///
 /// # Errors
-/// What the system says.
+/// Any error from `sendto(2)`.
 ///
 /// # Platform-specific behaviour
-/// As with [`send`].
+/// On Apple's systems it takes [`silence`](crate::silence) once, which the standard library and socket2 do for the
+/// sockets they make.
 ///
 /// # Examples
 /// ```
@@ -173,13 +176,14 @@ pub fn send_to(socket: &Socket, buf: &[u8], address: &SockAddr) -> io::Result<us
 }
 
 /// Sends a datagram from several buffers to an address without raising SIGPIPE (`sendmsg(2)` with
-/// `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, what is sent is empty.
+/// `MSG_NOSIGNAL`). Empty buffers in front are skipped. Without any buffer, an empty message is sent.
 ///
 /// # Errors
-/// What the system says, also that there are too many buffers.
+/// Any error from `sendmsg(2)`, such as `EMSGSIZE` for too many buffers.
 ///
 /// # Platform-specific behaviour
-/// As with [`send`].
+/// On Apple's systems it takes [`silence`](crate::silence) once, which the standard library and socket2 do for the
+/// sockets they make.
 ///
 /// # Examples
 /// ```
@@ -211,7 +215,7 @@ pub fn send_to_vectored(
 /// Receives (`recv(2)`).
 ///
 /// # Errors
-/// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+/// `WouldBlock` while there is nothing to receive; otherwise any error from `recv(2)`.
 ///
 /// # Examples
 /// ```
@@ -230,8 +234,8 @@ pub fn recv(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
 /// Receives from a stream into several buffers, each filled before the next is touched (`readv(2)`).
 ///
 /// # Errors
-/// `WouldBlock` while there is nothing to receive; otherwise what the system says, also that there
-/// are too many buffers.
+/// `WouldBlock` while there is nothing to receive; otherwise any error from `readv(2)`, such as `InvalidInput` for
+/// too many buffers.
 ///
 /// # Examples
 /// ```
@@ -259,7 +263,7 @@ pub fn recv_vectored(socket: &Socket, bufs: &mut [IoSliceMut<'_>]) -> io::Result
 /// again.
 ///
 /// # Errors
-/// `WouldBlock` while there is nothing to receive; otherwise what the system says.
+/// `WouldBlock` while there is nothing to receive; otherwise any error from `recv(2)`.
 ///
 /// # Examples
 /// ```
@@ -296,7 +300,8 @@ pub fn recv_from(socket: &Socket, buf: &mut [u8]) -> io::Result<(usize, SockAddr
     socket.recv_from(uninit_bytes(buf))
 }
 
-/// Receives a datagram as [`recv_from`] does, but leaves it where it is (`MSG_PEEK`).
+/// Receives a datagram and returns its length and the sender's address, but leaves it in the queue: the next call
+/// receives it again (`recvfrom(2)` with `MSG_PEEK`).
 ///
 /// # Errors
 /// `WouldBlock` while there is nothing to receive; otherwise any error from `recvfrom(2)`.
@@ -341,7 +346,7 @@ pub struct Received {
     pub len: usize,
     /// The datagram was longer than the buffers; the rest is lost.
     pub truncated: bool,
-    /// Who sent it; not an address of any kind if the sender has none.
+    /// The sender's address; empty, of no family, if the sender has none.
     pub from: SockAddr,
 }
 
@@ -349,7 +354,7 @@ pub struct Received {
 /// (`recvmsg(2)`). Without any, all of it is lost.
 ///
 /// # Errors
-/// What the system says; a datagram that does not fit is [truncated](Received::truncated), on
+/// Any error from `recvmsg(2)`. A datagram that does not fit is [truncated](Received::truncated), without an error on
 /// Windows too.
 ///
 /// # Examples

@@ -95,10 +95,10 @@ cfg_if::cfg_if! {
 cfg_if::cfg_if! {
     if #[cfg(target_vendor = "apple")] {
         /// Keeps writes to `socket` from raising SIGPIPE where that is set once for a socket
-        /// (`SO_NOSIGPIPE`); elsewhere each call says so itself, and this does nothing.
+        /// (`SO_NOSIGPIPE`); elsewhere each call passes a flag for it, and this does nothing.
         ///
         /// # Errors
-        /// What `setsockopt(2)` says; some systems refuse it for a stream that is closed already.
+        /// Any error from `setsockopt(2)`; on some systems it fails for a stream that is already closed.
         ///
         /// # Examples
         /// ```
@@ -111,7 +111,8 @@ cfg_if::cfg_if! {
             socket.set_nosigpipe(true)
         }
 
-        /// As `silence`, for a connection that may be over already: nothing is written to it then.
+        /// Keeps writes from raising SIGPIPE, on a connection that may be over already: then the call may fail, and
+        /// nothing is written to it.
         fn silence_accepted(socket: &Socket) {
             let _over = silence(socket).is_err();
         }
@@ -119,10 +120,10 @@ cfg_if::cfg_if! {
         pub(crate) const SEND_FLAGS: c_int = 0;
     } else {
         /// Keeps writes to `socket` from raising SIGPIPE where that is set once for a socket
-        /// (`SO_NOSIGPIPE`); elsewhere each call says so itself, and this does nothing.
+        /// (`SO_NOSIGPIPE`); elsewhere each call passes a flag for it, and this does nothing.
         ///
         /// # Errors
-        /// What `setsockopt(2)` says; some systems refuse it for a stream that is closed already.
+        /// Any error from `setsockopt(2)`; on some systems it fails for a stream that is already closed.
         ///
         /// # Examples
         /// ```
@@ -146,8 +147,8 @@ cfg_if::cfg_if! {
 /// (`socketpair(2)`).
 ///
 /// # Errors
-/// What the system says, for example that the process has too many open descriptors. Nothing is
-/// left open then.
+/// Any error from `socketpair(2)`, for example because the process has too many open descriptors. Nothing is left
+/// open then.
 ///
 /// # Platform-specific behaviour
 /// Unix. One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of
