@@ -10,11 +10,11 @@ use crate::call;
 /// Adds, changes or removes a descriptor of an epoll set (`epoll_ctl(2)`).
 ///
 /// # Safety
-/// `fd` must be the caller's, or lent to the caller, unless it is no descriptor at all: that the system
-/// refuses.
+/// `fd` must be owned by the caller or borrowed for the call, or not be an open descriptor at all: then the call
+/// fails.
 ///
 /// # Errors
-/// What the system says, also that there is no such descriptor.
+/// Any error from `epoll_ctl(2)`, such as `EBADF` if `fd` is not an open descriptor.
 ///
 /// # Examples
 /// See [`epoll_wait`].
@@ -26,16 +26,16 @@ pub unsafe fn epoll_ctl(
     event: &mut libc::epoll_event,
 ) -> io::Result<()> {
     let (epoll, event) = (epoll.as_raw_fd(), &raw mut *event);
-    // SAFETY: the structure is whole and outlives the call; for the descriptor the caller vouches.
+    // SAFETY: the structure is initialised and outlives the call; the caller guarantees the descriptor.
     unsafe { call!(epoll_ctl = SYS_epoll_ctl, epoll, operation, fd, event) }?;
     Ok(())
 }
 
-/// Waits for events of an epoll set for at most so many milliseconds, -1 being for ever
-/// (`epoll_wait(2)`); returns how many the kernel wrote to the front of `events`.
+/// Waits for events of an epoll set for at most `milliseconds`, or without a limit if that is -1 (`epoll_wait(2)`);
+/// returns how many events the kernel wrote to the front of `events`.
 ///
 /// # Errors
-/// What the system says: `Interrupted` after a signal, `InvalidInput` if `events` is empty.
+/// Any error from `epoll_wait(2)`, such as `Interrupted` after a signal, or `InvalidInput` if `events` is empty.
 ///
 /// # Examples
 /// ```
@@ -94,15 +94,16 @@ pub fn epoll_wait(
 pub struct Timespec {
     /// Whole seconds.
     pub seconds: i64,
-    /// The nanoseconds beside, less than a second.
+    /// The nanoseconds after them, less than a second.
     pub nanoseconds: i64,
 }
 
-/// Does as [`epoll_wait`] with a timeout in nanoseconds (`epoll_pwait2(2)`).
+/// Waits for events of an epoll set for at most `timeout`, in nanoseconds (`epoll_pwait2(2)`); returns how many
+/// events the kernel wrote to the front of `events`.
 ///
 /// # Errors
-/// Those of [`epoll_wait`]; `ENOSYS` from kernels before Linux 5.11, which do not know the call, and
-/// any error from a filter of system calls.
+/// Any error from `epoll_pwait2(2)`, such as `Interrupted` after a signal, or `InvalidInput` if `events` is empty;
+/// `ENOSYS` before Linux 5.11, which added the call; and any error from a filter of system calls.
 ///
 /// # Examples
 /// ```

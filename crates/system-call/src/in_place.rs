@@ -19,7 +19,7 @@ pub(crate) use call;
 /// Enters the kernel.
 ///
 /// # Safety
-/// What the call does to memory must be sound, given these arguments.
+/// With these arguments the call must access only memory that the caller may give it.
 #[inline(always)]
 pub(crate) unsafe fn enter<const N: usize>(
     number: c_long,
@@ -31,8 +31,8 @@ pub(crate) unsafe fn enter<const N: usize>(
     let [first, second, third, fourth, fifth, sixth] = all;
     let result: isize;
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the kernel keeps all registers but the three that are named as outputs, and the stack;
-    // that it may write the memory it does the caller vouches for.
+    // SAFETY: the kernel keeps the stack and all registers but the three that are named as outputs; the caller
+    // guarantees that it may write the memory that the call writes.
     unsafe {
         asm!(
             "syscall",
@@ -49,8 +49,8 @@ pub(crate) unsafe fn enter<const N: usize>(
         );
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: the kernel keeps at least what a function keeps, and the stack; that it may write the
-    // memory it does the caller vouches for.
+    // SAFETY: the kernel keeps the stack and at least the registers that a function keeps; the caller guarantees that
+    // it may write the memory that the call writes.
     unsafe {
         asm!(
             "svc 0",

@@ -36,11 +36,11 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Receives into `buf`, as `flags` say (`recv(2)`); returns how many bytes: with `MSG_TRUNC` Linux
-/// returns how many there were.
+/// Receives into `buf` with `flags` (`recv(2)`), and returns how many bytes; with `MSG_TRUNC` Linux returns the
+/// length of the whole message.
 ///
 /// # Errors
-/// What the system says.
+/// Any error from `recv(2)`.
 ///
 /// # Examples
 /// See the [crate].
@@ -63,12 +63,12 @@ pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], flags: c_int) -> io::Result<
     }
 }
 
-/// Sends `buf`, as `flags` say (`send(2)`); returns how many bytes. With `MSG_ZEROCOPY` the system reads
-/// what stands in `buf` later.
+/// Sends `buf` with `flags` (`send(2)`), and returns how many bytes. With `MSG_ZEROCOPY` the kernel reads `buf`
+/// later.
 ///
 /// # Errors
-/// What the system says. A connection that is over raises SIGPIPE beside unless `flags` have
-/// `MSG_NOSIGNAL`, or the socket has `SO_NOSIGPIPE`.
+/// Any error from `send(2)`. A connection that is over also raises SIGPIPE unless `flags` contain `MSG_NOSIGNAL` or
+/// the socket has `SO_NOSIGPIPE`.
 ///
 /// # Examples
 /// See the [crate].
@@ -93,7 +93,7 @@ pub fn send(socket: BorrowedFd<'_>, buf: &[u8], flags: c_int) -> io::Result<usiz
 /// bytes.
 ///
 /// # Errors
-/// What the system says, also that there are too many buffers.
+/// Any error from `readv(2)`, such as `InvalidInput` for too many buffers.
 ///
 /// # Examples
 /// ```
@@ -123,10 +123,11 @@ pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usiz
     }
 }
 
-/// Sends from several buffers, as `flags` say (`sendmsg(2)`); returns how many bytes.
+/// Sends from several buffers with `flags` (`sendmsg(2)`), and returns how many bytes.
 ///
 /// # Errors
-/// What the system says, also that there are too many buffers; of SIGPIPE, as with [`send`].
+/// Any error from `sendmsg(2)`, such as `EMSGSIZE` for too many buffers. A connection that is over also raises
+/// SIGPIPE unless `flags` contain `MSG_NOSIGNAL` or the socket has `SO_NOSIGPIPE`.
 ///
 /// # Examples
 /// ```
@@ -150,7 +151,7 @@ pub fn send_vectored(
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     // `IoSlice` is an `iovec`, which the call only reads.
     message.msg_iov = bufs.as_ptr().cast_mut().cast();
-    // What the system's type cannot count is too many anyway.
+    // A number that the field cannot hold is too many buffers anyway.
     #[allow(
         clippy::useless_conversion,
         reason = "some systems count by this type, others by a narrower one"
@@ -171,7 +172,7 @@ pub fn send_vectored(
 /// Writes `buf` (`write(2)`); returns how many bytes.
 ///
 /// # Errors
-/// What the system says.
+/// Any error from `write(2)`.
 ///
 /// # Examples
 /// ```

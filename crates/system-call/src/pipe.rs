@@ -1,4 +1,4 @@
-//! Pipes, made by the C library's functions: nobody makes many.
+//! Pipes, made by the C library's functions: making one is not on a hot path.
 
 use std::ffi::c_int;
 use std::io;
@@ -8,7 +8,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 /// to write to.
 ///
 /// # Errors
-/// Any error from `pipe2(2)`: mostly that the process has too many open descriptors. Nothing is left open then.
+/// Any error from `pipe2(2)`, for example because the process has too many open descriptors. Nothing is left open then.
 ///
 /// # Platform-specific behaviour
 /// One call on Linux, Android, the BSDs and illumos; elsewhere the flags are set by calls of their own.
