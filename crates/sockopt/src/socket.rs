@@ -16,7 +16,7 @@ plain_values!(Domain, Type, Option<Protocol>);
 ///
 /// # Errors
 ///
-/// What `getsockopt(2)` says: `socket` is no socket.
+/// Any error from `getsockopt(2)`, such as `ENOTSOCK`.
 ///
 /// # Examples
 ///

@@ -11,7 +11,7 @@ use crate::option::{Info, ReadWrite, Value, plain_values};
 /// # Examples
 ///
 /// ```
-/// # #[cfg(unix)] // Wine lacks it.
+/// # #[cfg(unix)] // Wine does not have it.
 /// # fn main() -> std::io::Result<()> {
 /// use readywire::sockopt::{self, Keepalive};
 /// use std::time::Duration;

@@ -120,12 +120,12 @@ macro_rules! systems {
 mod ip;
 #[allow(
     unused_imports,
-    reason = "a system may lack the options that an import is for"
+    reason = "some systems do not have the options that an import is for"
 )]
 mod socket;
 #[allow(
     unused_imports,
-    reason = "a system may lack the options that an import is for"
+    reason = "some systems do not have the options that an import is for"
 )]
 mod tcp;
 
@@ -189,7 +189,7 @@ pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static [&'static
 /// What a system accepts, where systems differ.
 #[allow(
     dead_code,
-    reason = "a system may lack the options that a limit is for"
+    reason = "some systems do not have the options that a limit is for"
 )]
 pub(crate) struct System {
     /// The longest linger that is kept without cutting it.

@@ -11,7 +11,7 @@ use crate::socket::*;
 
 cfg_if! {
     if #[cfg(target_os = "android")] {
-        // libc lacks it.
+        // libc does not define it.
         const INCOMING_CPU_ID: Id =
             Id { level: sys::SOL_SOCKET, number: 49, text: "SO_INCOMING_CPU" };
     } else if #[cfg(target_os = "linux")] {
@@ -95,8 +95,8 @@ options! {
         ///
         /// # Platform-specific behaviour
         ///
-        /// The greatest value is what the system keeps uncut: 32 767 s on OpenBSD and DragonFly,
-        /// 327 s on macOS (`SO_LINGER_SEC`).
+        /// The greatest value is the one that the system stores without truncating it: 32 767 s on OpenBSD and
+        /// DragonFly, 327 s on macOS (`SO_LINGER_SEC`).
         ///
         /// # Examples
         ///
@@ -368,7 +368,7 @@ options! {
         /// use std::io::ErrorKind;
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        /// # #[cfg(not(qemu))] // It lacks it.
+        /// # #[cfg(not(qemu))] // qemu-user does not have it.
         /// match sockopt::MARK.set(&socket, 42) {
         ///     Ok(()) => {}
         ///     Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
@@ -393,7 +393,7 @@ options! {
         /// use socket2::{Domain, Socket, Type};
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        /// # #[cfg(not(qemu))] // It lacks it.
+        /// # #[cfg(not(qemu))] // qemu-user does not have it.
         /// # {
         /// sockopt::INCOMING_CPU.set(&socket, Some(0))?;
         /// assert_eq!(sockopt::INCOMING_CPU.get(&socket)?, Some(0));
@@ -439,7 +439,7 @@ options! {
         /// use std::time::Duration;
         ///
         /// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        /// # #[cfg(not(qemu))] // It lacks it.
+        /// # #[cfg(not(qemu))] // qemu-user does not have it.
         /// match sockopt::BUSY_POLL.set(&socket, Duration::from_micros(50)) {
         ///     Ok(()) => {}
         ///     Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),

@@ -17,7 +17,7 @@ cfg_if! {
 cfg_if! {
     if #[cfg(target_vendor = "apple")] {
         const KEEPALIVE_IDLE_ID: Id = id!(IPPROTO_TCP, TCP_KEEPALIVE);
-        // libc lacks it.
+        // libc does not define it.
         const NOTSENT_LOWAT_ID: Id =
             Id { level: sys::IPPROTO_TCP, number: 0x201, text: "TCP_NOTSENT_LOWAT" };
     } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
@@ -81,7 +81,7 @@ options! {
         /// use readywire::sockopt;
         /// use std::time::Duration;
         ///
-        /// # #[cfg(unix)] // Wine lacks it.
+        /// # #[cfg(unix)] // Wine does not have it.
         /// # fn main() -> std::io::Result<()> {
         /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// # let stream = std::net::TcpStream::connect(listener.local_addr()?)?;
@@ -129,7 +129,7 @@ options! {
         /// # Examples
         ///
         /// ```
-        /// # #[cfg(unix)] // Wine lacks it.
+        /// # #[cfg(unix)] // Wine does not have it.
         /// # fn main() -> std::io::Result<()> {
         /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
@@ -155,7 +155,7 @@ options! {
         /// # Examples
         ///
         /// ```
-        /// # #[cfg(unix)] // Wine lacks it.
+        /// # #[cfg(unix)] // Wine does not have it.
         /// # fn main() -> std::io::Result<()> {
         /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
@@ -182,7 +182,7 @@ options! {
         /// # Examples
         ///
         /// ```
-        /// # #[cfg(unix)] // Wine lacks it.
+        /// # #[cfg(unix)] // Wine does not have it.
         /// # fn main() -> std::io::Result<()> {
         /// use readywire::sockopt;
         /// use socket2::{Domain, Socket, Type};
@@ -413,7 +413,7 @@ options! {
         #[doc(alias = "TCP_FASTOPEN_CONNECT")]
         FASTOPEN_CONNECT: ReadWrite<bool> = flag(id!(IPPROTO_TCP, TCP_FASTOPEN_CONNECT));
 
-        /// What the system knows about the connection (`TCP_INFO`).
+        /// The kernel's state of the connection (`TCP_INFO`).
         ///
         /// # Examples
         ///
@@ -456,7 +456,7 @@ options! {
         /// ```
         /// use readywire::sockopt;
         ///
-        /// # #[cfg(unix)] // Wine lacks it.
+        /// # #[cfg(unix)] // Wine does not have it.
         /// # fn main() -> std::io::Result<()> {
         /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         /// sockopt::FASTOPEN.set(&listener, 1)?;

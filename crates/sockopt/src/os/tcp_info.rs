@@ -10,7 +10,7 @@ use super::Sock;
 use crate::codec::unexpected;
 use crate::option::{Info, Value, sealed};
 
-/// What the system knows about a TCP connection, read by [`TCP_INFO`](crate::TCP_INFO).
+/// The kernel's state of a TCP connection, read by [`TCP_INFO`](crate::TCP_INFO).
 ///
 /// A field is an `Option` where an older kernel does not tell, or where there is no value yet.
 /// Counters start with the connection.

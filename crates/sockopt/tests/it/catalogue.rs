@@ -158,7 +158,7 @@ fn the_table_tells_values_errors_and_what_cannot_be_read_apart() {
 #[test]
 fn the_table_leaves_the_socket_as_it_is() {
     let (stream, _peer) = connected();
-    // What the system changes by itself.
+    // Options that the kernel changes by itself.
     let moving = ["TCP_INFO", "QUICKACK", "INCOMING_CPU"];
     let lasting = || -> Vec<String> {
         let text = sockopt::table(&stream).to_string();

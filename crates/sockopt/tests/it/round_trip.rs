@@ -129,7 +129,7 @@ fn number(option: &ReadWrite<u32>, socket: &Socket, level: i32, number: i32, val
     }
 }
 
-/// As [`flag`], unless the machine has no IPv6.
+/// Calls [`flag`] on an IPv6 socket, unless the machine has no IPv6.
 #[track_caller]
 fn flag_v6(option: &ReadWrite<bool>, socket: Option<Socket>, number: i32) {
     if let Some(socket) = socket {
@@ -137,7 +137,7 @@ fn flag_v6(option: &ReadWrite<bool>, socket: Option<Socket>, number: i32) {
     }
 }
 
-/// As [`number`], unless the machine has no IPv6.
+/// Calls [`number`] on an IPv6 socket, unless the machine has no IPv6.
 #[track_caller]
 fn number_v6(option: &ReadWrite<u32>, socket: Option<Socket>, name: i32, values: &[u32]) {
     if let Some(socket) = socket {
