@@ -40,7 +40,7 @@ pub(crate) struct Cell {
     meta: AtomicU32,
 }
 
-/// The bits of a cell's word beside the readiness, which are the lowest eight.
+/// The bits of a cell's word; the lowest eight are the readiness.
 mod bits {
     pub(super) const READINESS: u64 = 0xff;
     /// What would be reported, in the order of the readiness; nothing when no registration stands, or

@@ -85,17 +85,17 @@ pub trait Evented {
     /// Arms the source's registration with `poll` again, with the token, interest and options it has; see
     /// [`Poll::rearm`].
     ///
-    /// Implement it as the other methods, by handing the call on. The body that it has here is for sources
-    /// that were written for mio 0.6, whose trait lacks it.
+    /// Implement it like the other methods, by passing the call on. The default body is for sources that were written
+    /// for mio 0.6, whose trait does not have this method.
     ///
     /// # Errors
     /// `NotFound` if the source is not registered with `poll`; otherwise any error from `epoll_ctl(2)` or the like, and
-    /// the registration is as it was. The body that it has here fails with `Unsupported`.
+    /// the registration is as it was. The default body fails with `Unsupported`.
     fn rearm(&self, poll: &Poll) -> io::Result<()> {
         let _unknown = poll;
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "this source's implementation of Evented lacks rearm: use reregister",
+            "this source does not implement Evented::rearm: use reregister",
         ))
     }
 

@@ -1,4 +1,4 @@
-//! What names a registration, and what is known of it beside its token: plain values.
+//! The identity of a registration, and its properties apart from the token: plain values.
 
 use std::fmt;
 
@@ -102,7 +102,7 @@ impl Index {
     }
 }
 
-/// What is known of a registration beside its token.
+/// The properties of a registration, apart from its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) interest: Ready,
@@ -135,15 +135,15 @@ impl Meta {
         }
     }
 
-    /// What may be reported, of the bits as they are: a mask for the readiness, and beside it one for
-    /// what is implied, which are directions, so that the interest is that mask.
+    /// Returns what may be reported, from the stored bits: a mask for the readiness, and a mask for the implied
+    /// kinds. The implied kinds are directions, so the interest is that mask.
     #[inline]
     pub(crate) fn mask(bits: u32) -> Kinds {
         Kinds::from_bits(bits as u16)
     }
 }
 
-/// What may be reported to who is interested in `interest`.
+/// Returns what may be reported to a registration with this `interest`.
 #[inline]
 pub(crate) fn reported(interest: Ready) -> Ready {
     let mut reported = interest | Ready::ERROR | Ready::HUP;

@@ -200,16 +200,16 @@ impl Poll {
     /// Makes a `Poll` on the system's best backend.
     ///
     /// # Errors
-    /// What the system says, for example that the process has too many descriptors open.
+    /// Any error from creating the backend, for example because the process has too many open descriptors.
     pub fn new() -> io::Result<Poll> {
         Poll::with_backend(Backend::available()[0])
     }
 
-    /// Makes a `Poll` on a backend of one's choice.
+    /// Makes a `Poll` on the given backend.
     ///
     /// # Errors
-    /// `Unsupported` if the system lacks the backend, see [`Backend::available`]; otherwise what
-    /// the system says.
+    /// `Unsupported` if the system does not have the backend, see [`Backend::available`]; otherwise any error from
+    /// creating it, such as an error from `epoll_create1(2)`.
     ///
     /// ```
     /// use readywire::{Backend, Poll};
@@ -239,9 +239,9 @@ impl Poll {
     /// call takes its place.
     ///
     /// # Platform-specific behaviour
-    /// On Linux no `epoll_pwait2(2)` and no `prctl(2)` is called afterwards, nor `ppoll(2)` if the
-    /// kernel has `poll(2)` beside it. On other Unix systems it concerns the poll(2) backend; kqueue
-    /// keeps its resolution. Windows waits in milliseconds anyway.
+    /// On Linux no `epoll_pwait2(2)` and no `prctl(2)` is called afterwards, nor `ppoll(2)` if the kernel also has
+    /// `poll(2)`. On other Unix systems it concerns the poll(2) backend; kqueue keeps its resolution. Windows waits
+    /// in milliseconds anyway.
     ///
     /// # Examples
     /// ```
@@ -347,12 +347,12 @@ impl Poll {
     /// It does what [`reregister`](Poll::reregister) with those three does: what the source is ready for
     /// at this moment is reported again, edge or not, and a oneshot is armed again. It takes as many
     /// system calls. Threads that share one `Poll` need it to give a oneshot source back, and so does a
-    /// program that stopped before its source was drained, for fairness for example, and wants to be told
-    /// of the rest. Should another thread reregister the source meanwhile, its terms stay.
+    /// program that stopped before its source was drained, for fairness for example, and needs an event for the rest.
+    /// Should another thread reregister the source meanwhile, its terms stay.
     ///
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
-    /// `Unsupported` if the source is of a type whose [`Evented`] lacks [`rearm`](Evented::rearm);
+    /// `Unsupported` if the source's type does not implement [`Evented::rearm`];
     /// otherwise any error from `epoll_ctl(2)` or the like. The registration is then as it was, or has ended if the
     /// system no longer watches the source, which can be registered again.
     ///
@@ -381,8 +381,8 @@ impl Poll {
     /// Ends a registration; the source may then be registered with any `Poll`.
     ///
     /// Once this has returned, no batch hands out an event of the registration. An event that another
-    /// thread took from its batch before may still be in that thread's hands: if the token is an
-    /// address, what is there must be kept until [`Batches::are_over`] says so.
+    /// thread took from its batch before may still be in that thread's hands: if the token is an address, keep the
+    /// object there until [`Batches::are_over`] returns `true`.
     ///
     /// # Errors
     /// `NotFound` with a [`RegistrationError`] if the source is not registered with this `Poll`;
@@ -408,8 +408,8 @@ impl Poll {
     /// up, before), on kqueue as well, with `Backend::Poll` where there is `ppoll`; on Windows they
     /// are milliseconds, rounded up.
     ///
-    /// Time in which the process is stopped (SIGSTOP) counts. It does not on the poll(2) backend on
-    /// Linux where the kernel has no `poll(2)` beside `ppoll(2)`, as on 64-bit ARM and RISC-V.
+    /// Time in which the process is stopped (SIGSTOP) counts. It does not count with the poll(2) backend on Linux if
+    /// the kernel has `ppoll(2)` but not `poll(2)`, as on 64-bit ARM and RISC-V.
     ///
     /// How late a timeout may end is the system's choice. On Linux a thread sleeps up to its timer
     /// slack longer than asked, 50 µs unless `prctl(PR_SET_TIMERSLACK)` says otherwise, or up to a
@@ -607,9 +607,9 @@ impl Inner {
         token: Token,
         meta: Meta,
     ) -> io::Result<Key> {
-        // Either a second registration, or one whose descriptor was closed behind our back and
-        // whose number is used anew: the system knows which. Nothing is to be handed out before
-        // that is settled, so that it is asked under a key from a far generation.
+        // Either a second registration, or the number of a descriptor that was closed while it was registered and is
+        // used again: the kernel knows which. No event may be returned until it has answered, so it is asked with a
+        // key from a distant generation.
         let next = entry.next_key();
         let unsettled = Key::new(next.generation() ^ 1 << 31, next.index());
         let (interest, opts) = (meta.interest, self.driven(meta.opts, meta.owned));
@@ -623,7 +623,7 @@ impl Inner {
             result => result?,
         }
         let key = entry.publish(token, meta);
-        // Events from before the publication were dropped: have the source looked at anew.
+        // Events from before the publication were dropped: make the kernel report the source again.
         if let Err(error) = self.selector.reregister(source, key, interest, opts) {
             // The first error says what is wrong; the source is as unregistered as can be.
             let _second = self.selector.deregister(source, key).is_err();
@@ -1118,14 +1118,15 @@ impl Inner {
     }
 }
 
-/// Returns when `timeout` is over; one beyond what the clock can count never is.
+/// Returns when `timeout` ends; `None` if that is beyond the clock's range.
 #[inline]
 fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
-/// Shortens `timeout` by the kernel's timer slack, so that it expires on time, and at times too early. A
-/// long one stays as it is: the kernel lets it expire late by up to a thousandth of itself anyway.
+/// Shortens `timeout` by the kernel's timer slack, so that it usually expires on time and sometimes early, after which
+/// the caller waits for the rest. A long one stays as it is: the kernel lets it expire late by up to a thousandth of
+/// its length anyway.
 #[inline]
 fn shortened(timeout: Duration, slack: Duration) -> Duration {
     if timeout >= slack.saturating_mul(1000) {

@@ -328,8 +328,8 @@ impl Sleep {
         self.lent.fetch_and(!Sleep::NESTED, Ordering::Relaxed);
     }
 
-    /// Ends what [`lend`](Sleep::lend) began. The caller makes sure that nobody polls meanwhile, and says
-    /// whether the poll is registered with another.
+    /// Ends what [`lend`](Sleep::lend) began. The caller guarantees that no thread polls meanwhile; `is_nested` is
+    /// whether the poll is registered with another one.
     #[cfg_attr(windows, expect(dead_code, reason = "a Poll has no descriptor there"))]
     pub(crate) fn reclaim(&self, is_nested: bool) {
         let nested = if is_nested { Sleep::NESTED } else { 0 };

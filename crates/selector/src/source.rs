@@ -65,8 +65,8 @@ impl<T: AsSource> IoSource<T> {
         }
     }
 
-    /// Sets `io` to non-blocking and takes it in: for a terminal, a device or whatever else a program opens
-    /// as a file, whose type has no method for that (`O_NONBLOCK`, `FIONBIO`).
+    /// Sets `io` to non-blocking and takes it in: for a terminal, a device or another file, whose type has no method
+    /// for that (`O_NONBLOCK`, `FIONBIO`).
     ///
     /// # Errors
     /// Any error from `fcntl(2)`, or from `ioctlsocket` on Windows; `io` is dropped then.
@@ -305,8 +305,8 @@ impl<T: AsSource> Evented for IoSource<T> {
     }
 }
 
-/// Reads for what has no type of its own in readywire, such as a terminal or a device. A short read drains a
-/// stream and a pipe, as everywhere; whatever else the `T` is, go on until `WouldBlock`.
+/// Reads from a type that has no counterpart in readywire, such as a terminal or a device. A short read drains a stream
+/// socket and a pipe; read any other `T` until `WouldBlock`.
 ///
 /// # Examples
 /// ```

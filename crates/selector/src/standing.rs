@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use crate::RegistrationError;
 use crate::poll::Inner;
 
-/// Where a source is registered, with what its kind of source (`S`) needs to know beside.
+/// The `Poll` that a source is registered with, and the data that its kind of source (`S`) needs.
 pub(crate) struct Standing<S> {
     pub(crate) poll: Weak<Inner>,
     pub(crate) source: S,

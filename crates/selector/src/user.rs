@@ -176,7 +176,7 @@ impl User {
         self.home.get().ok_or(place)
     }
 
-    /// Has the cell that counts say what the first one says.
+    /// Copies the readiness of the first cell to the cell of the current registration.
     #[cold]
     fn forward(&self, home: &Home) {
         if let Some(elsewhere) = &self.lock().elsewhere {
@@ -288,7 +288,7 @@ fn check(poll: &Inner, interest: Ready, opts: PollOpt) -> io::Result<()> {
 ///
 /// It is how a channel, a timer or a pool of threads takes part in a [`Poll`]. All triggers work as
 /// they do for descriptors; with an edge, every [`set_readiness`](SetReadiness::set_readiness) that
-/// leaves something to report counts as the condition arising anew.
+/// leaves something to report counts as a new edge.
 ///
 /// Dropping it ends the registration. It may go from one `Poll` to another; setting takes a lock from
 /// then on, and some memory of the first `Poll` is kept as long as the source.

@@ -15,12 +15,12 @@ use crate::{Evented, Poll};
 /// `Poll`s: registered with several, the descriptor is reported by each. For a descriptor that is
 /// borrowed safely, `BorrowedFd` is a source as well. The descriptor should be non-blocking.
 ///
-/// It takes any number, and needs no `unsafe`: whose descriptor it is, and that it stays open, is the
-/// program's to know. Prefer an [`IoSource`](crate::IoSource), which owns what it registers. What can happen
-/// otherwise, and what cannot, is in the chapter on I/O safety of readywire's guide.
+/// It takes any number, and needs no `unsafe`: the program must know whose descriptor it is, and that it stays open.
+/// Prefer an [`IoSource`](crate::IoSource), which owns what it registers. What can happen otherwise, and what cannot,
+/// is in the chapter on I/O safety of readywire's guide.
 ///
 /// Deregister it before it is closed. A descriptor that is closed without goes unnoticed: as long
-/// as a duplicate of it is open somewhere, its events go on; and if its number is used anew, events
+/// as a duplicate of it is open somewhere, its events go on; and if its number is used again, events
 /// may come under the old token until the new descriptor is registered, which replaces the old
 /// registration.
 ///

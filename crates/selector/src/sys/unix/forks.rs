@@ -13,7 +13,7 @@ pub(super) fn forks() -> u32 {
     COUNTED.call_once(|| {
         // SAFETY: the handler touches an atomic number alone, which is safe in any context.
         let failed = unsafe { pthread_atfork(Some(count), None, None) };
-        // Only for lack of memory; then no fork is noticed.
+        // Fails only if there is no memory; then forks go unnoticed.
         debug_assert_eq!(failed, 0);
     });
     FORKS.load(Ordering::Relaxed)

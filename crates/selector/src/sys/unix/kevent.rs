@@ -162,7 +162,7 @@ impl Kevent {
         self.0.fflags
     }
 
-    /// What a receipt says: an error number, or zero.
+    /// The error number of a receipt, or zero.
     pub(super) fn error(&self) -> c_int {
         if self.0.flags & system::EV_ERROR == 0 {
             return 0;

@@ -24,7 +24,7 @@ impl Filter {
 /// How a filter reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct How {
-    /// Falls silent until the condition arises anew.
+    /// Falls silent until the condition arises again.
     pub(super) clear: bool,
     /// Falls silent until it is enabled.
     pub(super) dispatch: bool,
@@ -36,7 +36,7 @@ pub(super) struct How {
 /// A change of what kqueue watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Adds a filter, or renews it in place, and has it look at the source anew.
+    /// Adds a filter, or updates it in place; the kernel then checks the source again.
     Add(Filter, How),
     Disable(Filter),
     Delete(Filter),

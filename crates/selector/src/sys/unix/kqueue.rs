@@ -60,7 +60,7 @@ impl Kqueue {
         self.watches.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Makes changes to one source; returns what the system said to each.
+    /// Makes changes to one source; returns the error number of each, or zero.
     fn change(&self, fd: RawFd, mark: u32, changes: &[Change]) -> io::Result<Vec<c_int>> {
         if changes.is_empty() {
             return Ok(Vec::new());

@@ -103,7 +103,7 @@ use self::poll::PollDriver;
 /// What an error or a hang-up implies.
 const DIRECTIONS: Ready = Ready::READABLE.union(Ready::WRITABLE);
 
-/// What the system calls a source.
+/// The system's handle of a source.
 pub(crate) type RawSource = RawFd;
 
 /// `connect(2)` has begun: room to write tells how it ends.

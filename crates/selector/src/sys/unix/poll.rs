@@ -217,7 +217,7 @@ impl List {
             .extend(self.watches.iter().map(|watch| (watch.key, watch.changes)));
     }
 
-    /// Turns what the system reported on a copy into events.
+    /// Converts the results of `poll(2)` on a copy of the watches into events.
     fn harvest(&mut self, scratch: &Copied, events: &mut Vec<RawEvent>, room: usize) {
         let count = scratch.watches.len();
         if count == 0 {

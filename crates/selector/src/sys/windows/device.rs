@@ -58,7 +58,7 @@ impl PollInfo {
         }
     }
 
-    /// No socket is ready for anything, unless the system says otherwise.
+    /// An answer that reports nothing, until the system overwrites it.
     const fn nothing() -> PollInfo {
         PollInfo {
             timeout: 0,
@@ -71,7 +71,7 @@ impl PollInfo {
     }
 }
 
-/// What the system writes when a poll completes.
+/// The memory that the system writes when a poll completes.
 struct Written {
     status: IO_STATUS_BLOCK,
     info: PollInfo,
@@ -216,8 +216,8 @@ impl Device {
         let status_block = unsafe { &raw mut (*answer).status };
         // SAFETY: as above.
         let info = unsafe { &raw mut (*answer).info };
-        // SAFETY: the question is copied within the call. What the system writes to stays valid for
-        // as long as it may write, as the caller guarantees. There is neither event nor routine.
+        // SAFETY: the call copies the question. The memory that the system writes to stays valid for as long as it may
+        // write, as the caller guarantees. No event and no routine is passed.
         let status = unsafe {
             NtDeviceIoControlFile(
                 self.0.as_raw_handle(),

@@ -44,7 +44,7 @@ pub(super) enum Failure {
     Short(i32),
 }
 
-/// What a packet says.
+/// The outcome in a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The socket was ready for these flags when the packet was put into the port.
@@ -222,8 +222,8 @@ impl Endpoint {
         self.renew(afd, wait)
     }
 
-    /// Takes a packet, and reports at most `room` events with what in them is only implied; `wait` is the wait that took the packet.
-    /// Returns whether the next poll is to begin with the next wait.
+    /// Takes a packet, and reports at most `room` events with what in them is only implied; `wait` is the wait that
+    /// took the packet. Returns whether the next poll is to begin with the next wait.
     pub(super) fn land(
         &mut self,
         afd: &mut impl Afd,

@@ -31,7 +31,7 @@ pub(crate) use self::raw_event::RawEvent;
 
 pub(crate) const BACKENDS: &[Backend] = &[Backend::Afd];
 
-/// What the system calls a source.
+/// The system's handle of a source.
 pub(crate) type RawSource = RawSocket;
 
 /// Here `connect` fails with `WouldBlock` when it has begun.

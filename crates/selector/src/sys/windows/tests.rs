@@ -380,8 +380,8 @@ fn a_level_is_begun_again_for_those_who_wait_already() {
         .driver
         .reregister(one.as_raw_socket(), key, interest, opts)
         .unwrap();
-    // Each wait has one event at the most, and nobody reads: the two can only both end if the
-    // level that one took is there for the other, which need not wait anew for it.
+    // Each wait has one event at most, and nothing is read: both can only end if the level that one thread took is
+    // still reported to the other.
     let driver = &fixture.driver;
     std::thread::scope(|scope| {
         for _ in 0..2 {

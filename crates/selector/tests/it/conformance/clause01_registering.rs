@@ -1,4 +1,4 @@
-//! A source stands with one `Poll` at a time, and whoever breaks the rule is told so.
+//! A source is registered with one `Poll` at a time; a call that breaks the rule fails.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -394,7 +394,7 @@ fn what_was_taken_out_of_a_source_is_silent(backend: Backend) {
     expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
 }
 
-/// Numbers that are used anew, in a process of one's own, where no other test takes them.
+/// Descriptor numbers that are used again, in a process of its own, where no other test takes them.
 #[cfg(unix)]
 mod numbers {
     use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -430,7 +430,7 @@ mod numbers {
             }
             others.push((one, other));
         }
-        panic!("{fd} is not used anew");
+        panic!("{fd} is not used again");
     }
 
     fn a_new_source_of_the_same_number_and_token_is_no_ghosts_host(backend: Backend) {

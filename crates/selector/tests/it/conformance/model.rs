@@ -49,7 +49,7 @@ const MODES: [PollOpt; 4] = [
     PollOpt::EDGE.union(PollOpt::ONESHOT),
 ];
 
-/// What a token says: whose registration it is, which one in turn, and whether it is reported once. A
+/// The contents of a token: the source, the number of its registration, and whether it is a oneshot. A
 /// oneshot that was reregistered may be reported again: by each batch that held an event.
 #[derive(Clone, Copy, Debug)]
 struct Label {
@@ -189,7 +189,7 @@ impl Source {
         }
     }
 
-    /// Makes the source ready, or ready anew.
+    /// Makes the source ready, again if it is ready already.
     fn arouse(&mut self) {
         match self {
             Source::Socket { peer, pending, .. } => {
@@ -414,7 +414,7 @@ impl Worker {
         }
     }
 
-    /// A source that is ready is reported anew when it is reregistered, however it stood.
+    /// A source that is ready is reported again when it is reregistered, whatever its state was.
     fn expect_after_reregister(&mut self, at: usize) {
         if !self.owned[at].source.is_ready() {
             self.owned[at].source.arouse();
