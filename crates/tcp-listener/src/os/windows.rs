@@ -17,8 +17,8 @@ pub(crate) fn reuse_address(_socket: &Socket) -> io::Result<()> {
 }
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the listener
+/// costs the same afterwards, unlike on Unix.
 impl AsSocket for TcpListener {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
@@ -26,8 +26,8 @@ impl AsSocket for TcpListener {
 }
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](TcpListener::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the listener
+/// costs the same afterwards, unlike on Unix.
 impl AsRawSocket for TcpListener {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()

@@ -58,8 +58,8 @@ pub(crate) fn receive(socket: &impl Attempted) -> io::Result<Probe> {
 }
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the stream
+/// costs the same afterwards, unlike on Unix.
 impl AsSocket for TcpStream {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
@@ -67,8 +67,8 @@ impl AsSocket for TcpStream {
 }
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](TcpStream::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the stream
+/// costs the same afterwards, unlike on Unix.
 impl AsRawSocket for TcpStream {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()

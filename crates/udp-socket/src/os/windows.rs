@@ -8,8 +8,8 @@ use std::os::windows::io::{
 use crate::UdpSocket;
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the socket
+/// costs the same afterwards, unlike on Unix.
 impl AsSocket for UdpSocket {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.lend().as_socket()
@@ -17,8 +17,8 @@ impl AsSocket for UdpSocket {
 }
 
 /// Lends the socket. I/O through it belongs inside [`try_io`](UdpSocket::try_io): otherwise a backend
-/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping it
-/// costs no more afterwards, unlike on Unix.
+/// that emulates edges (poll(2), AFD) reports no further edge after it. Dropping the socket
+/// costs the same afterwards, unlike on Unix.
 impl AsRawSocket for UdpSocket {
     fn as_raw_socket(&self) -> RawSocket {
         self.lend().as_raw_socket()
