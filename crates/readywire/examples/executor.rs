@@ -1,7 +1,7 @@
 //! Futures without a runtime: an executor for one thread, and an echo service with its clients on it.
 //!
-//! Each task has a token, by whose waker the `Poll` returns which task to run. Each source has one too,
-//! whose event wakes the tasks that wait for it.
+//! Each task and each source has a token. A task's waker makes `poll` return the task's token, and the executor runs
+//! that task; an event of a source wakes the tasks that wait for it.
 
 use readywire::net::{TcpListener, TcpStream};
 use readywire::{Evented, Events, Poll, PollOpt, Ready, Token, Waker};
@@ -19,7 +19,7 @@ struct Executor {
     poll: Poll,
     last: Cell<usize>,
     tasks: RefCell<HashMap<Token, (Task, task::Waker)>>,
-    /// Who waits for a source.
+    /// The wakers of the tasks that wait for each source.
     waiting: RefCell<HashMap<Token, Vec<task::Waker>>>,
 }
 

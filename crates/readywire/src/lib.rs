@@ -41,10 +41,10 @@
 //! # What holds everywhere
 //! On every [`Backend`], and each point has its tests:
 //!
-//! * **No ghosts.** Once a source is deregistered or dropped, no event of it is handed out any
-//!   more: not from the batch in hand, not to a new socket with the same descriptor number.
-//! * **No lost event.** Level, edge and oneshot mean the same everywhere; where a system lacks one
-//!   it is emulated. An event too many is possible, one too few is not.
+//! * **No stale events.** Once a source is deregistered or dropped, none of its events is returned:
+//!   not from the batch in hand, not to a new socket with the same descriptor number.
+//! * **No lost event.** Level, edge and oneshot mean the same everywhere; where a system does not have one
+//!   it is emulated. Events may be spurious, but are never lost.
 //! * **One source, one `Poll`.** Anything else is refused with a [`RegistrationError`].
 //! * **Any token.** No value is reserved.
 //! * **Any thread.** Register, deregister and wake while other threads poll.

@@ -69,7 +69,7 @@ impl Server {
                 match event.token() {
                     STOP => {} // the loop's condition looks at it
                     LISTENER => self.accept()?,
-                    // Slots are used anew within a batch of events. That is safe: no event of a
+                    // Slots are used again within a batch of events. That is safe: no event of a
                     // connection that is gone comes out of the batch.
                     Token(slot) => self.drive(slot),
                 }

@@ -28,7 +28,7 @@ pub(crate) struct Found {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     Refused(Status),
-    /// The path is a directory's and lacks its slash, without which links on the page would fail.
+    /// The path is a directory's without its final slash, so that links on the page would fail.
     Moved(String),
 }
 

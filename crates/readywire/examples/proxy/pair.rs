@@ -24,7 +24,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// The token of a stream: the pair's slot, and beside it which of the two.
+    /// The token of a stream: the pair's slot, and which of the two streams it is.
     fn token(self, slot: usize) -> Token {
         Token(slot * 2 + usize::from(self == Side::Server))
     }
@@ -109,8 +109,8 @@ impl Pair {
         self.server.register(poll, Side::Server.token(slot))
     }
 
-    /// Asks for another turn: an edge is told once, but what a stream is ready for is reported anew
-    /// after this, behind what the others are ready for.
+    /// Asks for another turn: an edge is reported once, but after this call the stream's readiness is reported again,
+    /// behind that of the other streams.
     pub(crate) fn queue_up(&self, poll: &Poll) -> io::Result<()> {
         for (end, _) in self.ends().into_iter().filter(|(end, _)| end.can.read) {
             poll.rearm(&end.stream)?;
@@ -122,7 +122,7 @@ impl Pair {
         [(&self.client, Side::Client), (&self.server, Side::Server)]
     }
 
-    /// Notes what an event says.
+    /// Notes the kinds of an event.
     pub(crate) fn note(&mut self, side: Side, event: Event) {
         match side {
             Side::Client => self.client.note(event),
@@ -205,8 +205,8 @@ impl End {
     }
 
     fn note(&mut self, event: Event) {
-        // Edges come once: what they say is kept until the stream says otherwise. Where a stream is
-        // broken neither direction blocks, and either tells why.
+        // Edges come once: their kinds are kept until a call would block. On a broken stream neither direction
+        // blocks, and each returns the error.
         let over = event.is_error() || event.is_hup();
         self.can.read |= event.is_readable() || event.is_read_closed() || over;
         self.can.write |= event.is_writable() || event.is_write_closed() || over;

@@ -719,7 +719,7 @@ mod with_real_clients {
             "other bytes"
         );
 
-        // Two of one connection, and what it says of itself.
+        // Two requests on one connection, and curl's account of it.
         let two = curl(&["--verbose", &url, &format!("{url}/docs/")]);
         assert_eq!(two.stdout, [PAGE.as_bytes(), b"docs"].concat());
         let log = String::from_utf8_lossy(&two.stderr);

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use testkit::DEADLINE;
 
-/// An example, which `cargo test` builds beside the tests.
+/// The path of an example, which `cargo test` builds with the tests.
 #[track_caller]
 pub(crate) fn example(name: &str) -> Command {
     let mut words = runner();
