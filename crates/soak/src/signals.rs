@@ -227,7 +227,7 @@ impl Signals<'_> {
         self.once.push(kept);
     }
 
-    /// As [`wake_once`](Signals::wake_once), by a thread that ends with it.
+    /// Wakes from a thread that ends at once, by a waker that is dropped at once.
     fn wake_by_a_thread(&mut self) {
         let kept = self.kept(None);
         let waker = self.waker(&kept);

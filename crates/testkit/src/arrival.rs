@@ -1,4 +1,4 @@
-//! Waiting until something has arrived by what the system says, before any `Poll` is asked.
+//! Waiting until something has arrived, as poll(2) reports it, before any `Poll` is asked.
 //!
 //! What is done to one end of a connection has not always reached the other when the call returns:
 //! loopback may hand packets on later, and a child that has not executed its program yet holds

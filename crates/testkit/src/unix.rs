@@ -301,7 +301,7 @@ pub fn in_child<F: FnOnce()>(body: F) {
 /// The test is [skipped](fn@crate::skip) where strace cannot trace it.
 ///
 /// # Panics
-/// As [`in_child`].
+/// If the test fails in the child, or the child cannot be started.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[track_caller]
 pub fn in_child_with_faults<F: FnOnce()>(faults: &str, body: F) {
@@ -336,7 +336,7 @@ fn this_program() -> PathBuf {
 /// The test is [skipped](fn@crate::skip) where there is no C compiler.
 ///
 /// # Panics
-/// As [`in_child`], and if the library does not compile.
+/// If the test fails in the child, the child cannot be started, or the library does not compile.
 #[cfg(target_os = "linux")]
 #[track_caller]
 pub fn in_child_with_preload<F: FnOnce()>(source: &str, body: F) {

@@ -24,8 +24,9 @@ bitflags::bitflags! {
         const LEVEL = 1 << 1;
         /// Reported once, then silent until reregistered.
         const ONESHOT = 1 << 2;
-        /// Where the source stands with several `Poll`s through duplicates of its descriptor, only
-        /// some of them are told, at least one (`EPOLLEXCLUSIVE`). Goes with level or edge.
+        /// If the source is registered with several `Poll`s through duplicates of its descriptor, an event is
+        /// reported to at least one of them, but not to all (`EPOLLEXCLUSIVE`). It can be combined with level or
+        /// edge.
         ///
         /// Linux and Android alone have it, on epoll; elsewhere registering is `Unsupported`.
         #[doc(alias = "EPOLLEXCLUSIVE")]
