@@ -8,10 +8,10 @@ use xshell::{Shell, cmd};
 /// Another apt may be at work.
 const APT: [&str; 3] = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
 
-/// The packages of those programs that cannot be run yet; each stands with the one that brings it.
-pub(crate) fn lacking<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
-    let lacking = programs.iter().filter(|(program, _)| !on_path(program));
-    lacking.map(|(_, package)| *package).collect()
+/// Returns the packages of those programs that cannot be run yet; each program is paired with its package.
+pub(crate) fn missing<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
+    let missing = programs.iter().filter(|(program, _)| !on_path(program));
+    missing.map(|(_, package)| *package).collect()
 }
 
 /// Sees to it that all of `packages` are installed.

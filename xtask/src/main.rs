@@ -1,6 +1,6 @@
 //! Every check of readywire, one command each: `cargo xtask --help`.
 //!
-//! A command lives in `command/`, what several of them share beside it. Each installs what it
+//! A command lives in `command/`, code that several of them share next to that folder. Each installs what it
 //! needs, so that it runs on a bare Debian machine; nothing here depends on a crate of the
 //! workspace, so that a broken crate cannot break its own check.
 

@@ -32,7 +32,7 @@ impl<'a> Namespace<'a> {
             "only Linux has network namespaces: {} has none",
             consts::OS
         );
-        debian::install(sh, &debian::lacking(PROGRAMS))?;
+        debian::install(sh, &debian::missing(PROGRAMS))?;
         remove_leftovers(sh)?;
         let number = ADDED.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}-{number}", process::id());

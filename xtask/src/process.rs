@@ -1,4 +1,4 @@
-//! Programs that run beside this one, and never longer than they may.
+//! Programs that run in the background, each within its time limit.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader};

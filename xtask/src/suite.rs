@@ -32,7 +32,7 @@ pub(crate) const OPTIMISED: [&str; 5] =
 /// Sees to it that the programs that tests run on Linux are there; elsewhere they run none.
 pub(crate) fn install_programs(sh: &Shell) -> Result<()> {
     if consts::OS == "linux" {
-        let mut packages = debian::lacking(PROGRAMS);
+        let mut packages = debian::missing(PROGRAMS);
         // Debian keeps its programs out of the path.
         if !Path::new("/usr/lib/postgresql").exists() {
             packages.push("postgresql");

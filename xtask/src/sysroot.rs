@@ -38,7 +38,7 @@ pub(crate) struct Sysroot {
 }
 
 impl Sysroot {
-    /// Builds what the cache lacks of `targets`.
+    /// Builds those of `targets` that are not in the cache.
     pub(crate) fn ensure(
         sh: &Shell,
         toolchain: &Toolchain,

@@ -24,7 +24,7 @@ use crate::files::Files;
 /// How long the files that may be sent are.
 const INSIDE: [u64; 2] = [1, 2];
 
-/// A folder with a file that is not served beside the folder that is.
+/// A folder with a file that is not served, next to the folder that is.
 static FILES: LazyLock<(TempDir, Files)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let served = folder.path().join("served");

@@ -27,7 +27,7 @@ enum Operation {
     /// Clones a handle into the place of another.
     Clone(u8, u8),
     Drop(u8),
-    /// Opens a place anew, on a pair that was closed.
+    /// Opens a place again, on a new pair.
     Renew(u8),
     /// Reads a byte.
     Read(u8),

@@ -82,7 +82,7 @@ impl Bench {
         let counting = consts::OS == "linux";
         if counting {
             let programs = [("strace", "strace"), ("valgrind", "valgrind")];
-            debian::install(sh, &debian::lacking(&programs))?;
+            debian::install(sh, &debian::missing(&programs))?;
         }
 
         if self.filter.as_deref() == Some("tokio") {

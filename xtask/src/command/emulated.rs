@@ -84,8 +84,7 @@ const TARGETS: &[Target] = &[
 /// Run the tests on other Linux systems: i686 and musl as they are, aarch64, armv7 and s390x under qemu
 ///
 /// Needs: what `test` does, and Debian's rustc-web, cargo-web, rust-web-src, rust-web-clippy, qemu-user,
-/// musl-tools, libunwind-14-dev, and a C compiler and library for each processor (installed where they
-/// lack).
+/// musl-tools, libunwind-14-dev, and a C compiler and library for each processor (installed if missing).
 #[derive(Args)]
 pub(crate) struct Emulated {
     /// Test on this target alone; may be repeated

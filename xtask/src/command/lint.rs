@@ -89,7 +89,7 @@ impl Lint {
     }
 }
 
-/// Sets a `--cfg`, which builds everything anew: in a folder of its own.
+/// Sets a `--cfg`, which rebuilds everything: in a folder of its own.
 fn under<'a>(cargo: Cmd<'a>, cfg: &str) -> Cmd<'a> {
     cargo
         .env("RUSTFLAGS", format!("--cfg {cfg}"))

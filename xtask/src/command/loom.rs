@@ -17,7 +17,7 @@ impl Loom {
         // Modules named `model` hold these tests; loom explores too much for a debug build.
         let cargo = cmd!(sh, "cargo test --package selector --lib --release model::")
             .env("RUSTFLAGS", "--cfg loom")
-            // Other flags build everything anew, so they get a folder of their own.
+            // Other flags rebuild everything, so they get a folder of their own.
             .env("CARGO_TARGET_DIR", workspace::target_dir().join("loom"));
         suite::run(cargo)
     }

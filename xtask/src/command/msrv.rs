@@ -62,7 +62,7 @@ struct Toolchain {
 }
 
 impl Toolchain {
-    /// Unpacks the toolchain of a release, such as `1.85`, if the cache lacks it.
+    /// Unpacks the toolchain of a release, such as `1.85`, if it is not in the cache.
     fn unpack(sh: &Shell, release: &str) -> Result<Self> {
         debian::install(sh, LIBRARIES)?;
         let root = workspace::cache_dir()?.join(format!("rust-{release}"));

@@ -22,8 +22,8 @@ use crate::summary::Summary;
 /// within its time limit. Tests of the sockets run on a bad loopback interface too. All traffic stays
 /// within the namespaces.
 ///
-/// Needs Linux and root, and iproute2, nftables and curl (installed if missing). Where the kernel
-/// lacks something, the scenarios that need it fail.
+/// Needs Linux and root, and iproute2, nftables and curl (installed if missing). Scenarios fail if the kernel does
+/// not have what they need.
 #[derive(Args)]
 pub(crate) struct Netns {
     /// Only the scenarios whose name contains this
@@ -32,7 +32,7 @@ pub(crate) struct Netns {
 
 impl Netns {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
-        debian::install(sh, &debian::lacking(&[("curl", "curl")]))?;
+        debian::install(sh, &debian::missing(&[("curl", "curl")]))?;
         let filter = self.filter.as_deref().unwrap_or_default();
         let chosen = SCENARIOS.iter().filter(|(name, _)| name.contains(filter));
         let chosen: Vec<_> = chosen.collect();

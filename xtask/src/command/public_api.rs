@@ -11,7 +11,7 @@ use crate::workspace;
 /// Crates that promise nothing: the sockets share what is in them.
 const INTERNAL: &[&str] = &["socket-calls", "system-call"];
 
-/// Compare the public API of each crate with the list that is committed, `public-api.txt` beside its manifest
+/// Compare the public API of each crate with the list that is committed, `public-api.txt` next to its manifest
 ///
 /// So every change of the API is seen in a diff. The lists are of Linux on x86-64, with the default
 /// features; on another platform a few items differ.
@@ -19,7 +19,7 @@ const INTERNAL: &[&str] = &["socket-calls", "system-call"];
 /// Needs: a toolchain whose rustdoc writes the JSON that xtask/public-api reads.
 #[derive(Args)]
 pub(crate) struct PublicApi {
-    /// Write the lists anew
+    /// Write the lists again
     #[arg(long)]
     bless: bool,
 }

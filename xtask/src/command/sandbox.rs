@@ -50,7 +50,7 @@ use self::launcher::launch;
 
 /// Run the tests of the selector, the options and the sockets, and `echo`, as on old kernels and in sandboxes
 ///
-/// A filter of system calls (seccomp) refuses what Linux 3.17 to 5.10 or gVisor lack, or one call at a time with
+/// A filter of system calls (seccomp) refuses what Linux 3.17 to 5.10 or gVisor do not have, or one call at a time with
 /// each error that sandboxes use. Other environments are processes with no descriptors, little stack, blocked or
 /// endless signals or an empty root directory, and networks without IPv6, loopback or ports. `--list` says what
 /// each stands for, and what it does not show. A filter sees the numbers of calls and their arguments alone: an

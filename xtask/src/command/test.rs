@@ -25,11 +25,12 @@ const RPS_PACKAGES: &[&str] = &[
 /// The packages whose tests connect to nothing.
 const UNCONNECTED: &[&str] = &["token-ready", "xtask"];
 
-/// Run every unit, integration and doc test, those of system-call optimised and with `use-libc` too, and each benchmark once
+/// Run every unit, integration and doc test, those of system-call optimised and with `use-libc` too, and each
+/// benchmark once
 ///
-/// The last line counts the tests that passed, failed, and were skipped as the machine lacks what they need, by
-/// reason; without a loopback interface most packages are skipped as a whole. Where the environment variable `CI` is
-/// `true`, skipping is a failure.
+/// The last line counts the tests that passed, failed, and were skipped because the machine does not have what they
+/// need, by reason; without a loopback interface most packages are skipped as a whole. Where the environment variable
+/// `CI` is `true`, skipping is a failure.
 ///
 /// Needs, on Linux (installed if missing): strace, for the tests that count system calls; and
 /// real servers and clients, with which the examples are proven: redis, PostgreSQL, curl, wrk, socat, nc.

@@ -1,4 +1,4 @@
-//! What programs for musl link with, beside the standard library.
+//! The files that programs for musl link with, apart from the standard library.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};

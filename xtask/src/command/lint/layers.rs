@@ -44,7 +44,7 @@ fn check(path: &str, workspace: &str, layer: &str) -> Vec<String> {
             let difference = match (expected.get(key), found.get(key)) {
                 (expected, found) if expected == found => continue,
                 (Some(expected), _) => format!("`{key} = {expected}`, as in the workspace's"),
-                (None, _) => format!("no `{key}`, which the workspace's lacks"),
+                (None, _) => format!("no `{key}`, which the workspace does not have"),
             };
             violations.push(format!("{path}: `[{ours}]` needs {difference}"));
         }
@@ -119,7 +119,7 @@ unwrap_used = "deny"
 "#;
         let expected = [
             "Cargo.toml: `[lints.clippy]` needs `todo = \"deny\"`, as in the workspace's",
-            "Cargo.toml: `[lints.clippy]` needs no `unwrap_used`, which the workspace's lacks",
+            "Cargo.toml: `[lints.clippy]` needs no `unwrap_used`, which the workspace does not have",
             "Cargo.toml: `[lints.rust]` needs `missing_docs = \"deny\"`, as in the workspace's",
             "Cargo.toml: `[package]` needs `edition = \"2024\"`, as in the workspace's",
         ];

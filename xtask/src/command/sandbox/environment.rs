@@ -22,9 +22,9 @@ pub(super) struct Environment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Setup {
     Nothing,
-    /// Refuses the calls and options that a kernel before this version lacks.
+    /// Refuses the calls and options that were added in later versions of Linux.
     Kernel(Version),
-    /// Refuses what gVisor lacks.
+    /// Refuses what gVisor does not have.
     Gvisor,
     /// Refuses calls by these names.
     Refuse(&'static [&'static str], Refusal),

@@ -102,7 +102,7 @@ const GVISOR_LACKS: &[c_long] = &[
     libc::SYS_vmsplice,
 ];
 
-/// The numbers that it lacks: io_uring_register, fspick, and all after epoll_pwait2 and before it.
+/// The numbers that gVisor does not have: io_uring_register, fspick, and all after epoll_pwait2 and before it.
 const GVISOR_LACKS_NUMBERS: [RangeInclusive<c_long>; 4] =
     [427..=427, 433..=433, 440..=440, 442..=511];
 

@@ -11,7 +11,7 @@ use crate::{debian, workspace};
 pub(crate) const WINE: &str = "/usr/lib/wine/wine64";
 const SERVER: &str = "/usr/lib/wine/wineserver64";
 
-/// Sets up the prefix where the cache lacks it.
+/// Sets up the prefix if it is not in the cache.
 pub(crate) fn ensure(sh: &Shell) -> Result<PathBuf> {
     let version = debian::version(sh, "wine64")?;
     let prefix = workspace::cache_dir()?.join(format!("wine-prefix-{version}"));
@@ -40,7 +40,7 @@ fn make(sh: &Shell, prefix: &Path) -> Result<()> {
     )
 }
 
-/// Without this DLL, which Wine 8 lacks, every Rust program exits in silence.
+/// Without this DLL, which Wine 8 does not have, every Rust program exits in silence.
 fn add_random_source(sh: &Shell, dll: &Path) -> Result<()> {
     if sh.path_exists(dll) {
         return Ok(());
