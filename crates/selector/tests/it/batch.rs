@@ -163,3 +163,9 @@ fn a_new_small_batch_a_poll_starves_nobody(backend: Backend) {
 fn a_batch_larger_than_any_memory_is_refused() {
     Events::with_capacity(usize::MAX);
 }
+
+#[test]
+fn a_batch_can_be_sent_shared_and_used_after_a_panic() {
+    fn check<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check::<Events>();
+}

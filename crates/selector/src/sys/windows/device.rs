@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::io;
 use std::mem;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+use std::panic::RefUnwindSafe;
 use std::ptr;
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
@@ -114,6 +115,8 @@ pub(super) struct Memory(UnsafeCell<Written>);
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
+// The system writes, and no panic ends that halfway.
+impl RefUnwindSafe for Memory {}
 
 impl Memory {
     pub(super) fn new() -> Memory {
