@@ -27,14 +27,12 @@ cfg_if::cfg_if! {
 mod pipe;
 pub use self::pipe::pipe;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android"))] {
-        mod epoll;
-        pub use self::epoll::{epoll_ctl, epoll_wait};
-        #[cfg(target_os = "linux")]
-        pub use self::epoll::{Timespec, epoll_pwait2};
-    }
-}
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(target_os = "linux")]
+pub use self::epoll::{Timespec, epoll_pwait2};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use self::epoll::{epoll_ctl, epoll_wait};
 
 /// Receives into `buf` with `flags` (`recv(2)`), and returns how many bytes; with `MSG_TRUNC` Linux returns the
 /// length of the whole message.

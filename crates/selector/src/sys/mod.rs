@@ -12,9 +12,13 @@ mod trigger;
 
 pub(crate) use self::trigger::Drained;
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
-        mod unix;
         pub use self::unix::{AsSource, EventedFd, EventedPoll};
         #[cfg(fuzzing)]
         pub use self::unix::fuzzing;
@@ -23,7 +27,6 @@ cfg_if::cfg_if! {
             set_nonblocking,
         };
     } else if #[cfg(windows)] {
-        mod windows;
         pub use self::windows::AsSource;
         pub(crate) use self::windows::{
             BACKENDS, CONNECTING, PENDING, RawEvent, RawSource, Scratch, Selector, code, index,

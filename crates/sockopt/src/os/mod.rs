@@ -10,14 +10,17 @@ use cfg_if::cfg_if;
 use crate::error::OptionError;
 use crate::option::{AnyOption, Id};
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 cfg_if! {
     if #[cfg(unix)] {
-        mod unix;
         pub use unix::AsSock;
         pub(crate) use unix::{Sock, borrow, get, set};
         use libc as sys;
     } else if #[cfg(windows)] {
-        mod windows;
         pub use windows::AsSock;
         pub(crate) use windows::{Sock, borrow, get, set};
         use windows_sys::Win32::Networking::WinSock as sys;

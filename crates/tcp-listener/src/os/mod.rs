@@ -2,12 +2,15 @@
 //!
 //! Nothing outside this folder names a system.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
-        mod unix;
         pub(crate) use self::unix::reuse_address;
     } else if #[cfg(windows)] {
-        mod windows;
         pub(crate) use self::windows::reuse_address;
     } else {
         compile_error!("readywire needs the sockets of a Unix or of Windows");

@@ -3,14 +3,17 @@
 //!
 //! Nothing outside this folder names a system, and nothing in it remembers anything.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
-        mod unix;
         pub(crate) use self::unix::{ERRORS_STAY, probe, write_error};
         #[cfg(test)]
         pub(crate) use self::unix::receive;
     } else if #[cfg(windows)] {
-        mod windows;
         pub(crate) use self::windows::{ERRORS_STAY, probe, write_error};
         #[cfg(test)]
         pub(crate) use self::windows::receive;
@@ -19,31 +22,19 @@ cfg_if::cfg_if! {
     }
 }
 
-cfg_if::cfg_if! {
-    if #[cfg(not(target_os = "openbsd"))] {
-        mod keepalive;
-    }
-}
+#[cfg(not(target_os = "openbsd"))]
+mod keepalive;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android"))] {
-        mod linux;
-    }
-}
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))] {
-        mod notsent_lowat;
-    }
-}
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+mod notsent_lowat;
 
-cfg_if::cfg_if! {
-    if #[cfg(any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "illumos",
-    ))] {
-        mod congestion;
-    }
-}
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "illumos",
+))]
+mod congestion;

@@ -8,8 +8,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use socket2::{SockAddr, SockAddrStorage};
 use token_ready::Ready;
 
-use super::sendmmsg;
 use crate::UdpSocket;
+
+cfg_if::cfg_if! {
+    if #[cfg(all(target_os = "linux", target_env = "musl", target_pointer_width = "64"))] {
+        mod sendmmsg_by_number;
+        use self::sendmmsg_by_number::sendmmsg;
+    } else {
+        use libc::sendmmsg;
+    }
+}
 
 /// The most datagrams that one call of [`UdpSocket::recv_many`] or [`UdpSocket::send_many`] moves.
 ///

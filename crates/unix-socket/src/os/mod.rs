@@ -2,6 +2,10 @@
 //!
 //! Nothing outside this folder names a system.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod abstract_names;
+#[cfg(not(target_vendor = "apple"))]
+mod cloexec_at_once;
 mod credentials;
 
 pub use self::credentials::Credentials;
@@ -9,7 +13,6 @@ pub(crate) use self::credentials::of_peer;
 
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
-        mod abstract_names;
         pub(crate) use self::abstract_names::{abstract_name, from_abstract_name};
 
         /// The type of the control message in which the kernel adds a descriptor that the peer did not
@@ -29,7 +32,6 @@ cfg_if::cfg_if! {
         mod cloexec_after;
         pub(crate) use self::cloexec_after::{RECV_FLAGS, SEND_FLAGS, close_on_exec};
     } else {
-        mod cloexec_at_once;
         pub(crate) use self::cloexec_at_once::{RECV_FLAGS, SEND_FLAGS, close_on_exec};
     }
 }

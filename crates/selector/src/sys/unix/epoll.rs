@@ -1,5 +1,10 @@
 //! `epoll(7)`, on Linux and Android.
 
+#[cfg(target_os = "linux")]
+mod busy_poll;
+mod eventfd;
+mod forks;
+
 use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,10 +15,9 @@ use std::time::Duration;
 
 use token_ready::{Kinds, PollOpt, Ready};
 
-#[cfg(target_os = "linux")]
-use super::busy_poll;
+pub(super) use self::eventfd::WakeFd;
+use super::Scratch;
 use super::fd::{check, milliseconds};
-use super::{Scratch, WakeFd, forks};
 #[cfg(target_os = "linux")]
 use crate::BusyPoll;
 use crate::RegistrationError;

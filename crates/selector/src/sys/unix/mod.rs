@@ -12,9 +12,20 @@ use crate::sys::{Drained, Driver};
 use crate::table::Table;
 use crate::{BusyPoll, RegistrationError};
 
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(readywire_libkqueue)
+))]
+mod epoll;
 mod evented_fd;
 mod fd;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "for kqueue; its tests run on every Unix")
+)]
+mod knote;
 mod nested;
+mod pipe;
 mod poll;
 
 cfg_if::cfg_if! {
@@ -27,9 +38,7 @@ cfg_if::cfg_if! {
         target_os = "dragonfly",
     ))] {
         mod kevent;
-        mod knote;
         mod kqueue;
-        mod pipe;
         #[path = "../raw_event.rs"]
         mod raw_event;
         use self::kqueue::Kqueue as Native;
@@ -38,24 +47,12 @@ cfg_if::cfg_if! {
         pub(crate) use self::raw_event::RawEvent;
         pub(crate) const BACKENDS: &[Backend] = &[Backend::Kqueue, Backend::Poll];
     } else if #[cfg(any(target_os = "linux", target_os = "android"))] {
-        #[cfg(target_os = "linux")]
-        mod busy_poll;
-        mod epoll;
-        mod eventfd;
-        mod forks;
-        #[cfg(test)]
-        mod knote;
-        mod pipe;
         mod scratch;
-        use self::epoll::Epoll as Native;
-        use self::eventfd::WakeFd;
+        use self::epoll::{Epoll as Native, WakeFd};
         pub(crate) use self::epoll::RawEvent;
         pub(crate) use self::scratch::Scratch;
         pub(crate) const BACKENDS: &[Backend] = &[Backend::Epoll, Backend::Poll];
     } else {
-        #[cfg(test)]
-        mod knote;
-        mod pipe;
         #[path = "../raw_event.rs"]
         mod raw_event;
         mod scratch;

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use super::fd::check;
 use crate::BusyPoll;
+use crate::sys::unix::fd::check;
 
 // Not libc's constants, which are wrong where a write is another bit, as on MIPS.
 const SET: libc::Ioctl = libc::_IOW::<libc::epoll_params>(0x8a, 1);

@@ -4,16 +4,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 
-use super::fd::check;
-use super::pipe;
+use crate::sys::unix::fd::check;
+use crate::sys::unix::pipe;
 
-pub(super) enum WakeFd {
+pub(crate) enum WakeFd {
     Eventfd(File),
     Pipe(pipe::WakeFd),
 }
 
 impl WakeFd {
-    pub(super) fn new() -> io::Result<WakeFd> {
+    pub(crate) fn new() -> io::Result<WakeFd> {
         // SAFETY: takes two numbers, touches no memory of ours.
         match check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }) {
             // SAFETY: the descriptor has just been made and nobody else knows it.
@@ -24,7 +24,7 @@ impl WakeFd {
     }
 
     /// Makes the handle readable, which is a new edge also if it was readable before.
-    pub(super) fn set(&self) -> io::Result<()> {
+    pub(crate) fn set(&self) -> io::Result<()> {
         let eventfd = match self {
             WakeFd::Eventfd(eventfd) => eventfd,
             WakeFd::Pipe(pipe) => {
@@ -45,7 +45,7 @@ impl WakeFd {
     }
 
     /// Makes the handle unreadable.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         match self {
             // Nothing to read is what is wanted, so that an error has nothing to tell.
             WakeFd::Eventfd(eventfd) => {
