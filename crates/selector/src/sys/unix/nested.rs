@@ -148,18 +148,33 @@ impl Evented for EventedPoll<'_> {
         opts: PollOpt,
     ) -> io::Result<()> {
         let opts = driven(poll, opts)?;
-        self.0.place.reregister(&poll.inner, token, interest, opts)
+        let result = self.0.place.reregister(&poll.inner, token, interest, opts);
+        if result.is_err() {
+            self.leave_outer_if_ended();
+        }
+        result
     }
 
     fn rearm(&self, poll: &Poll) -> io::Result<()> {
-        self.0.place.rearm(&poll.inner)
+        let result = self.0.place.rearm(&poll.inner);
+        if result.is_err() {
+            self.leave_outer_if_ended();
+        }
+        result
     }
 
     fn deregister(&self, poll: &Poll) -> io::Result<()> {
-        self.0.place.deregister(&poll.inner)?;
-        // Another thread may have registered it since.
+        let result = self.0.place.deregister(&poll.inner);
+        self.leave_outer_if_ended();
+        result
+    }
+}
+
+impl EventedPoll<'_> {
+    /// Elides wakes again if the registration has ended, as it may have by a call that failed. Another thread
+    /// may have registered it since.
+    fn leave_outer_if_ended(&self) {
         let sleep = &self.0.inner.shared.sleep;
         self.0.place.unless_registered(|| sleep.leave_outer());
-        Ok(())
     }
 }

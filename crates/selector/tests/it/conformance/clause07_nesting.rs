@@ -12,8 +12,8 @@ use selector::{
     RegistrationError, Token, Waker,
 };
 use testkit::{
-    DEADLINE, collect, expect_events, expect_nothing_now, expect_readiness, expect_silence, spawn,
-    tcp_pair, unix_pair,
+    DEADLINE, collect, expect_events, expect_nothing_now, expect_readiness, expect_silence,
+    in_child, spawn, tcp_pair, unix_pair,
 };
 
 use super::clause01_registering::refused;
@@ -36,6 +36,7 @@ testkit::on_each_backend! {
     elided_wakes_do_not_become_fewer,
     a_reclaimed_poll_elides_wakes_again,
     a_poll_in_a_poll_elides_wakes_again_when_deregistered,
+    a_poll_in_a_poll_elides_wakes_again_when_an_error_ends_its_registration,
     a_reclaimed_poll_still_wakes_its_outer_one,
 }
 
@@ -407,6 +408,39 @@ fn a_poll_in_a_poll_elides_wakes_again_when_deregistered(backend: Backend) {
     let _lent = inner.as_fd();
     outer.deregister(&EventedPoll(&inner)).unwrap();
     assert!(wake_is_sent(&inner, &mut its, &waker));
+}
+
+fn a_poll_in_a_poll_elides_wakes_again_when_an_error_ends_its_registration(backend: Backend) {
+    const TERMS: (Token, Ready, PollOpt) = (Token(9), Ready::READABLE, PollOpt::LEVEL);
+    // kqueue adds what it does not watch.
+    if !nests(backend) || backend == Backend::Kqueue {
+        return;
+    }
+    type Call = fn(&Poll, &EventedPoll<'_>) -> io::Result<()>;
+    let calls: [Call; 3] = [
+        |outer, inner| outer.rearm(inner),
+        |outer, inner| outer.reregister(inner, TERMS.0, TERMS.1, TERMS.2),
+        |outer, inner| outer.deregister(inner),
+    ];
+    for call in calls {
+        in_child(|| {
+            let (outer, _) = setup(backend);
+            let (inner, mut its) = setup(backend);
+            let waker = Waker::new(&inner, Token(1)).unwrap();
+            let source = EventedPoll(&inner);
+            outer.register(&source, TERMS.0, TERMS.1, TERMS.2).unwrap();
+            assert!(wake_is_sent(&inner, &mut its, &waker));
+
+            // The number of the outer one gets another set, which is empty.
+            let (empty, _) = setup(backend);
+            let (from, to) = (empty.as_raw_fd(), outer.as_raw_fd());
+            // SAFETY: both are open, and what `to` was is used no more.
+            assert_eq!(unsafe { libc::dup2(from, to) }, to);
+            let error = call(&outer, &source).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+            assert!(!wake_is_sent(&inner, &mut its, &waker));
+        });
+    }
 }
 
 fn a_reclaimed_poll_still_wakes_its_outer_one(backend: Backend) {
