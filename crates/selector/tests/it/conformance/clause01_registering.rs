@@ -557,10 +557,10 @@ fn threads_register_and_deregister_while_one_polls(backend: Backend) {
 #[cfg(unix)]
 mod descriptors {
     use std::fs::File;
-    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
     use selector::EventedFd;
-    use testkit::{in_child, pipe, unix_pair};
+    use testkit::{DEADLINE, in_child, pipe, unix_pair};
 
     use super::*;
 
@@ -572,6 +572,7 @@ mod descriptors {
         a_closed_descriptor_cannot_be_registered_again,
         a_closed_descriptor_cannot_be_reregistered,
         a_source_that_the_system_forgot_can_be_registered_again,
+        a_file_under_an_old_number_is_not_watched_though_the_poll_cannot_be_woken,
         a_regular_file_is_refused_with_the_reason_or_always_ready,
         a_file_is_refused_or_always_ready,
         a_raw_descriptor_is_known_by_its_number,
@@ -770,6 +771,52 @@ mod descriptors {
                 poll.deregister(&source).unwrap();
             });
         }
+    }
+
+    fn a_file_under_an_old_number_is_not_watched_though_the_poll_cannot_be_woken(backend: Backend) {
+        // The others forget a descriptor when it is closed.
+        if backend != Backend::Poll {
+            return;
+        }
+        in_child(|| {
+            let (poll, mut events) = setup(backend);
+            let poll = Arc::new(poll);
+            let (own, mut its_peer) = unix_pair();
+            let source = IoSource::new(own.try_clone().unwrap());
+            let terms = (Ready::READABLE, PollOpt::LEVEL);
+            poll.register(&source, Token(1), terms.0, terms.1).unwrap();
+            let poller = spawn({
+                let poll = Arc::clone(&poll);
+                move || {
+                    let count = poll.poll(&mut events, Some(DEADLINE)).unwrap();
+                    (count, events)
+                }
+            });
+            poller.wait_until_asleep();
+
+            // The source's number gets another file, and that of the wake handle one that cannot be written.
+            let (other, mut other_peer) = unix_pair();
+            let unwritable = std::fs::File::open("/dev/null").unwrap();
+            let handle = poll.as_fd().try_clone_to_owned().unwrap();
+            let rename = |from: BorrowedFd<'_>, to: RawFd| {
+                // SAFETY: both are open, and no more is done with what `to` was.
+                assert_eq!(unsafe { libc::dup2(from.as_raw_fd(), to) }, to);
+            };
+            rename(other.as_fd(), source.get_ref().as_raw_fd());
+            rename(unwritable.as_fd(), poll.as_raw_fd());
+            let result = poll.reregister(&source, Token(2), terms.0, terms.1);
+            let missing = RegistrationError::NotRegistered;
+            refused(result, ErrorKind::NotFound, missing);
+
+            rename(handle.as_fd(), poll.as_raw_fd());
+            let waker = Waker::new(&poll, Token(3)).unwrap();
+            its_peer.write_all(b"x").unwrap();
+            other_peer.write_all(b"x").unwrap();
+            waker.wake().unwrap();
+            let (count, events) = poller.join();
+            assert_eq!(count, 1);
+            assert_eq!(events.get(0).unwrap().token(), Token(3), "{events:?}");
+        });
     }
 
     fn a_closed_descriptor_cannot_be_reregistered(backend: Backend) {
