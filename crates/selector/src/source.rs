@@ -153,6 +153,10 @@ impl<T: AsSource> IoSource<T> {
     /// descriptors), and no edge comes of them: a program that tries again at each event does not
     /// spin.
     ///
+    /// On Unix `EACCES` counts as an error of the socket: ICMPv6 reports a prohibited destination so.
+    /// `EOPNOTSUPP` does not, though accept(2) lists it among the errors of a connection: a socket that cannot do the
+    /// operation at all fails with it every time.
+    ///
     /// A short read or write on a stream or a pipe shows that it is drained, too: report it by
     /// [`note_transfer`](IoSource::note_transfer), or go on until `WouldBlock`.
     ///

@@ -250,6 +250,19 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn codes_that_share_a_kind_show_what_a_call_took() {
+        for (code, expected) in [
+            (libc::EACCES, Some(Drained::Error)),
+            (libc::EPERM, None),
+            (libc::EOPNOTSUPP, None),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(Drained::by(&error), expected, "{error}");
+        }
+    }
+
     #[test]
     fn a_oneshot_stays_silent_even_when_drained() {
         for opts in [PollOpt::ONESHOT, PollOpt::ONESHOT | PollOpt::EDGE] {

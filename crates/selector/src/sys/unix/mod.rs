@@ -106,9 +106,11 @@ pub(crate) type RawSource = RawFd;
 /// `connect(2)` has begun: room to write tells how it ends.
 pub(crate) const CONNECTING: &[i32] = &[libc::EINPROGRESS];
 
-/// Errors without an `ErrorKind` that a call takes from the socket: those that ICMP caused, and
-/// those of a connection that failed before it was accepted.
+/// Errors without an `ErrorKind` of their own that a call takes from the socket: those that ICMP caused,
+/// and those of a connection that failed before it was accepted.
 pub(crate) const PENDING: &[i32] = &[
+    // ICMPv6: the network's administrator prohibits it.
+    libc::EACCES,
     libc::EHOSTDOWN,
     libc::EMSGSIZE,
     libc::ENOPROTOOPT,
