@@ -76,8 +76,13 @@ impl Batches {
     pub fn are_over(&self) -> bool {
         // A poll that was under way may have taken an event before the registration ended: its batch is the
         // first that is counted after this was made, and is over when the second is counted. No later batch
-        // has one. The backend orders ending a registration and collecting events, under a lock of its own: so
-        // if a poll has collected an event before that, all its thread counted earlier was seen here.
+        // has one.
+        //
+        // That needs the polls which its thread had counted before to be seen here. A lock of the backend orders
+        // them: collecting events takes it, and so does the end of a registration, either in `deregister` or, where
+        // `Driver::forget` leaves it to the kernel, in close(2). Nothing orders them if that end was no end for the
+        // kernel: the descriptor had been closed by another thread (`EBADF`), or a source of `new_sole` has a
+        // duplicate. Then this relies on a count becoming visible to other threads before the next poll ends.
         let is_over = |(tally, before): &(Arc<Tally>, usize)| {
             tally.is_closed() || tally.polls().wrapping_sub(*before) >= 2
         };
