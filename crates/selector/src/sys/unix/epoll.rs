@@ -219,7 +219,6 @@ impl AsFd for Epoll {
     }
 }
 
-#[cfg(target_os = "linux")]
 impl Epoll {
     /// Waits with the best resolution the kernel offers; returns how many events it wrote.
     #[inline(always)]
@@ -229,7 +228,14 @@ impl Epoll {
         timeout: Option<Duration>,
     ) -> io::Result<usize> {
         match timeout {
-            Some(timeout) if !timeout.is_zero() => self.wait_precisely(room, timeout),
+            Some(timeout) if !timeout.is_zero() => {
+                // Android's filter kills a process for this call, which it does not know.
+                #[cfg(target_os = "linux")]
+                if needs_precision(timeout) && PRECISE.load(Ordering::Relaxed) {
+                    return self.wait_precisely(room, timeout);
+                }
+                self.wait_milliseconds(room, timeout)
+            }
             _ => {
                 let milliseconds = if timeout.is_none() { -1 } else { 0 };
                 system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds)
@@ -238,15 +244,13 @@ impl Epoll {
     }
 
     /// Waits in nanoseconds where the kernel can; returns how many events it wrote.
+    #[cfg(target_os = "linux")]
     #[inline]
     fn wait_precisely(
         &self,
         room: &mut [MaybeUninit<libc::epoll_event>],
         timeout: Duration,
     ) -> io::Result<usize> {
-        if !needs_precision(timeout) || !PRECISE.load(Ordering::Relaxed) {
-            return self.wait_milliseconds(room, timeout);
-        }
         let timespec = system_call::Timespec {
             seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             nanoseconds: i64::from(timeout.subsec_nanos()),
@@ -285,21 +289,6 @@ fn timer_slack() -> Duration {
     // SAFETY: takes numbers, touches no memory of ours.
     let nanoseconds = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) };
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
-}
-
-#[cfg(target_os = "android")]
-impl Epoll {
-    /// Waits; returns how many events the kernel wrote.
-    ///
-    /// Android's filter kills a process for a system call it does not know, `epoll_pwait2` among
-    /// them.
-    fn wait_into(
-        &self,
-        room: &mut [MaybeUninit<libc::epoll_event>],
-        timeout: Option<Duration>,
-    ) -> io::Result<usize> {
-        system_call::epoll_wait(self.epoll.as_fd(), room, milliseconds(timeout))
-    }
 }
 
 /// Explains why the kernel refuses to watch a descriptor, where its own words do not.
@@ -450,6 +439,35 @@ mod tests {
             assert_eq!(needs_precision(timeout), expected, "{timeout:?}");
         }
         assert!(!needs_precision(Duration::MAX));
+    }
+
+    #[test]
+    fn a_wait_without_a_timeout_does_not_end_by_itself() {
+        testkit::in_child(|| {
+            let driver = Epoll::new().unwrap();
+            let _signals = testkit::interrupt_every(Duration::from_millis(50));
+            let wait = driver.wait(&mut Vec::new(), 1, &mut Scratch::default(), None);
+            assert_eq!(wait.unwrap_err().kind(), io::ErrorKind::Interrupted);
+        });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_slack_is_that_of_the_thread_unless_waits_are_in_milliseconds() {
+        use crate::Backend;
+        use crate::sys::Selector;
+
+        testkit::in_child(|| {
+            let slack = Duration::from_nanos(123_456);
+            // SAFETY: takes numbers, touches no memory of ours.
+            let set = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, slack.as_nanos() as u64) };
+            assert_eq!(set, 0);
+            let slack_of = |backend| Selector::new(backend).unwrap().slack();
+            assert_eq!(slack_of(Backend::Epoll), slack);
+            assert_eq!(slack_of(Backend::Poll), Duration::ZERO);
+            Selector::use_millisecond_timeouts();
+            assert_eq!(slack_of(Backend::Epoll), Duration::ZERO);
+        });
     }
 
     #[test]

@@ -440,6 +440,7 @@ mod tests {
         assert!(!merge(read, Ready::WRITABLE).is_hup());
         assert!(!merge(Ready::READABLE, write).is_hup());
         assert_eq!(merge(read, write), read | write | Ready::HUP);
+        assert_eq!(merge(read, Ready::READABLE), read);
     }
 
     #[test]
@@ -526,6 +527,7 @@ mod tests {
         assert!(!watch.has(Write));
         assert_eq!(watch.end(), [Delete(Broken)]);
         watch.remove(Broken);
+        assert!(!watch.has(Broken));
         assert_eq!(watch.break_off(), []);
     }
 

@@ -668,23 +668,24 @@ mod tests {
     fn a_report_from_before_a_reregister_neither_removes_the_watch_nor_spends_its_oneshot() {
         let (source, peer) = testkit::unix_pair();
         let (fd, key) = (source.as_raw_fd(), Key::from_bits(1));
-        let watch = || Watch::new(fd, (0, 0), key, Ready::READABLE, PollOpt::ONESHOT);
+        let (interest, opts) = (Ready::READABLE, PollOpt::ONESHOT);
         for old in [libc::POLLNVAL, libc::POLLIN] {
-            let mut list = List::default();
-            list.insert(watch());
+            let driver = PollDriver::new().unwrap();
+            driver
+                .register(fd, key, interest, opts, false, None)
+                .unwrap();
             let mut copied = Copied::default();
-            list.copy_to(&mut copied, source.as_fd());
+            driver.list().copy_to(&mut copied, source.as_fd());
             copied.pollfds[0].revents = old;
-            let changes = 1;
-            list.insert(Watch { changes, ..watch() });
+            driver.reregister(fd, key, interest, opts).unwrap();
             let mut events = Vec::new();
-            list.harvest(&copied, &mut events, 8);
+            driver.list().harvest(&copied, &mut events, 8);
             assert!(events.is_empty());
 
             (&peer).write_all(b"x").unwrap();
-            list.copy_to(&mut copied, source.as_fd());
+            driver.list().copy_to(&mut copied, source.as_fd());
             poll(&mut copied.pollfds, None).unwrap();
-            list.harvest(&copied, &mut events, 8);
+            driver.list().harvest(&copied, &mut events, 8);
             assert_eq!(events.len(), 1);
             testkit::drain(&source);
         }
@@ -713,12 +714,55 @@ mod tests {
         assert!(list.get(closed).is_none() && list.pollfds.is_empty());
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn a_descriptor_is_not_watched_if_the_system_does_not_say_that_it_can_be() {
+        let (source, _peer) = testkit::unix_pair();
+        testkit::in_child(|| {
+            testkit::lower_descriptor_limit(0);
+            let error = check_watchable(source.as_raw_fd()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        });
+    }
+
     #[test]
     fn a_descriptor_that_is_not_open_cannot_be_watched() {
         let error = check_watchable(RawFd::MAX).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));
         let (source, _peer) = testkit::unix_pair();
         check_watchable(source.as_raw_fd()).unwrap();
+    }
+
+    /// Where the kernel has both calls.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn less_than_a_millisecond_is_waited_for_by_ppoll_alone() {
+        use testkit::{Call, Refusal, in_child, refuse};
+
+        const SHORT: Duration = Duration::from_nanos(999_999);
+
+        in_child(|| {
+            if !refuse(&[Call::any(libc::SYS_poll)], Refusal::Errno(libc::EPERM)) {
+                return;
+            }
+            for timeout in [Duration::from_nanos(1), SHORT] {
+                poll(&mut [], Some(timeout)).unwrap();
+            }
+            let long = Duration::from_micros(1_500);
+            for timeout in [Some(Duration::ZERO), Some(long), None] {
+                let error = poll(&mut [], timeout).unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{timeout:?}");
+            }
+        });
+        in_child(|| {
+            if !refuse(&[Call::any(libc::SYS_ppoll)], Refusal::Errno(libc::EINTR)) {
+                return;
+            }
+            for _ in 0..2 {
+                let error = poll(&mut [], Some(SHORT)).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+            }
+        });
     }
 
     #[test]

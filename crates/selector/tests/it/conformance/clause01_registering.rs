@@ -725,8 +725,13 @@ mod descriptors {
             .unwrap();
         writer.write_all(b"x").unwrap();
         expect_events(&poll, &mut events, &[(Token(2), Ready::READABLE)]);
-        poll.deregister(&EventedFd(&fd)).unwrap();
+        poll.deregister(&reader.as_fd()).unwrap();
         expect_silence(&poll, &mut events);
+        refused(
+            poll.deregister(&EventedFd(&fd)),
+            ErrorKind::NotFound,
+            RegistrationError::NotRegistered,
+        );
     }
 
     fn a_closed_descriptor_cannot_be_registered_again(backend: Backend) {

@@ -333,6 +333,7 @@ mod faults {
     testkit::on_each_backend! {
         a_poll_is_never_interrupted_and_keeps_its_events,
         an_interrupted_poll_leaves_its_events_to_the_next_one,
+        registering_is_not_interrupted,
     }
 
     /// Every fifth wait fails.
@@ -397,6 +398,18 @@ mod faults {
                 }
             });
             assert!(interrupted > 0);
+        });
+    }
+
+    fn registering_is_not_interrupted(backend: Backend) {
+        // Every second time, as Rust's runtime repeats its own call.
+        in_child_with_faults("poll,ppoll,ppoll_time64:error=EINTR:when=1+2", || {
+            let (poll, _) = setup(backend);
+            for _ in 0..4 {
+                let source = IoSource::new(tcp_pair().0);
+                poll.register(&source, Token(1), Ready::READABLE, PollOpt::LEVEL)
+                    .unwrap();
+            }
         });
     }
 }

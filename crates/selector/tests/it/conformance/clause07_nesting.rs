@@ -278,6 +278,19 @@ fn what_cannot_be_made_exclusive_is_watched_as_before(backend: Backend) {
     let token = Token(if is_allowed { 8 } else { 9 });
     expect_readiness(&outer, &mut events, token, Ready::READABLE);
     outer.deregister(&inner.as_fd()).unwrap();
+
+    let result = outer.register(
+        &inner.as_fd(),
+        Token(9),
+        Ready::READABLE,
+        PollOpt::EXCLUSIVE,
+    );
+    if outer.backend() == Backend::Epoll && nests(backend) {
+        // Not RegistrationError::Itself, which the same error means for other watches.
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EINVAL));
+    } else {
+        assert_eq!(result.is_ok(), is_allowed, "{result:?}");
+    }
 }
 
 fn a_lent_poll_that_was_looked_at_is_quiet(backend: Backend) {

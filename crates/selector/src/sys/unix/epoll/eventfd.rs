@@ -64,3 +64,37 @@ impl AsFd for WakeFd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most that the counter of an `eventfd(2)` holds.
+    const FULL: u64 = u64::MAX - 1;
+
+    /// What the counter holds.
+    fn count(eventfd: &File) -> u64 {
+        let mut count = [0; 8];
+        (&*eventfd).read_exact(&mut count).unwrap();
+        u64::from_ne_bytes(count)
+    }
+
+    #[test]
+    fn a_full_counter_begins_again() {
+        let wake = WakeFd::new().unwrap();
+        let WakeFd::Eventfd(eventfd) = &wake else {
+            return testkit::skip("no eventfd(2)");
+        };
+        system_call::write(eventfd.as_fd(), &FULL.to_ne_bytes()).unwrap();
+        wake.set().unwrap();
+        wake.set().unwrap();
+        assert_eq!(count(eventfd), 2);
+    }
+
+    #[test]
+    fn a_handle_that_cannot_be_written_is_an_error() {
+        let unwritable = File::open("/dev/null").unwrap();
+        let error = WakeFd::Eventfd(unwritable).set().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
+}
