@@ -63,10 +63,56 @@ fn as_many_buffers_as_the_span_has_go_into_one_call() {
     let bufs = vec![IoSlice::new(b"x"); 3000];
     let span = socket_calls::span(&bufs).unwrap();
     assert_eq!(span, 0..socket_calls::MAX_BUFS);
+    assert_eq!(socket_calls::total(&bufs), bufs.len());
     let sent = socket_calls::send_vectored(&SockRef::from(&one), &bufs[span]).unwrap();
     assert_eq!(sent, socket_calls::MAX_BUFS);
     other.set_nonblocking(false).unwrap();
     other.read_exact(&mut vec![0; sent]).unwrap();
+}
+
+#[test]
+fn a_connection_is_begun_by_connect() {
+    let (listener, address) = listener((Ipv4Addr::LOCALHOST, 0).into());
+    let socket = socket_calls::socket(Domain::IPV4, Type::STREAM, None).unwrap();
+    if let Err(error) = socket_calls::connect(&socket, &address.into()) {
+        assert!(socket_calls::connecting(&error), "{error}");
+    }
+    until_readable(&listener);
+    let (_, peer) = socket_calls::accept(&listener).unwrap();
+    assert_eq!(peer.as_socket(), socket.local_addr().unwrap().as_socket());
+}
+
+#[test]
+fn what_was_sent_is_peeked_and_then_received_in_order() {
+    let (one, other) = testkit::tcp_pair();
+    socket_calls::send(&SockRef::from(&one), b"abcdef").unwrap();
+    until_readable(&other);
+    let other = SockRef::from(&other);
+    let mut buf = [0; 2];
+    assert_eq!(socket_calls::peek(&other, &mut buf).unwrap(), 2);
+    assert_eq!(&buf, b"ab");
+    buf = [0; 2];
+    assert_eq!(socket_calls::recv(&other, &mut buf).unwrap(), 2);
+    assert_eq!(&buf, b"ab");
+
+    let (mut head, mut body) = ([0; 1], [0; 8]);
+    let bufs = &mut [IoSliceMut::new(&mut head), IoSliceMut::new(&mut body)];
+    assert_eq!(socket_calls::recv_vectored(&other, bufs).unwrap(), 4);
+    assert_eq!((&head, &body[..3]), (b"c", &b"def"[..]));
+}
+
+#[test]
+fn a_datagram_is_peeked_and_then_received_with_its_sender() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let own = socket.local_addr().unwrap();
+    socket.send_to(b"hello", own).unwrap();
+    let socket = SockRef::from(&socket);
+    for receive in [socket_calls::peek_from, socket_calls::recv_from] {
+        let mut buf = [0; 8];
+        let (count, from) = receive(&socket, &mut buf).unwrap();
+        assert_eq!(&buf[..count], b"hello");
+        assert_eq!(from.as_socket(), Some(own));
+    }
 }
 
 #[test]

@@ -133,6 +133,43 @@ mod tests {
         pending: Cell<bool>,
     }
 
+    /// An attempt of which the system reports these two errors.
+    struct Failing {
+        peer: i32,
+        peek: i32,
+    }
+
+    impl Attempted for Failing {
+        fn peer(&self) -> io::Result<()> {
+            Err(Error::from_raw_os_error(self.peer))
+        }
+
+        fn peek(&self) -> io::Result<usize> {
+            Err(Error::from_raw_os_error(self.peek))
+        }
+
+        fn take_error(&self) -> io::Result<Option<Error>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn errors_tell_how_an_attempt_stands() {
+        let refused = libc::ECONNREFUSED;
+        let probe_failing = |peer, peek| probe(&Failing { peer, peek }, false);
+        for peer in [libc::ENOTCONN, libc::EINVAL] {
+            let probe = |peek| probe_failing(peer, peek).unwrap();
+            assert!(matches!(probe(libc::EAGAIN), Probe::InProgress));
+            assert!(matches!(probe(libc::EINTR), Probe::InProgress));
+            assert!(matches!(probe(libc::ENOTCONN), Probe::Over));
+            assert!(matches!(probe(refused), Probe::Failed(code) if code == refused));
+        }
+        let error = probe_failing(libc::ENOBUFS, refused)
+            .err()
+            .expect("the first error");
+        assert_eq!(error.raw_os_error(), Some(libc::ENOBUFS));
+    }
+
     fn not_connected() -> Error {
         Error::from_raw_os_error(libc::ENOTCONN)
     }

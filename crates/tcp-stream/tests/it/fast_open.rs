@@ -83,6 +83,8 @@ fn the_first_write_connects(backend: Backend) {
     let mut buf = [0; 5];
     peer.read_exact(&mut buf).unwrap();
     assert_eq!(&buf, b"hello");
+    let plain = TcpStream::connect(&address).unwrap();
+    assert!(!plain.fast_open_connect().unwrap());
 }
 
 #[test]
