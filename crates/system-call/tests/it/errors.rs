@@ -34,6 +34,15 @@ fn the_wrong_end_is_refused() {
     expect(system_call::readv(writer.as_fd(), &mut bufs), libc::EBADF);
 }
 
+#[test]
+fn a_pipe_that_cannot_be_made_leaves_nothing_open() {
+    testkit::in_child(|| {
+        testkit::limit_descriptors(1);
+        expect(system_call::pipe(), libc::EMFILE);
+        std::fs::File::open("/dev/null").expect("the descriptor that is left");
+    });
+}
+
 /// In place no function of the C library runs that would set it; whoever reads `errno` must not find
 /// the error of another call there because of us.
 #[test]
