@@ -1,7 +1,7 @@
 //! Tests built by the second toolchain, for a target with a linker and a runner of its own.
 
 use anyhow::Result;
-use xshell::Shell;
+use xshell::{Cmd, Shell};
 
 use crate::suite::Tally;
 use crate::sysroot::Sysroot;
@@ -21,6 +21,24 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Returns `cargo`, set up to link for the target and to run what it builds with `--target`.
+    pub(crate) fn cargo<'a>(
+        &self,
+        sh: &'a Shell,
+        toolchain: &Toolchain,
+        sysroot: &Sysroot,
+    ) -> Result<Cmd<'a>> {
+        let triple = self.triple.to_uppercase().replace('-', "_");
+        let setting = |name: &str| format!("CARGO_TARGET_{triple}_{name}");
+        let mut cargo = sysroot
+            .apply(toolchain.cargo(sh)?, self.rustflags)?
+            .env(setting("LINKER"), self.linker);
+        if let Some(runner) = self.runner {
+            cargo = cargo.env(setting("RUNNER"), runner);
+        }
+        Ok(cargo)
+    }
+
     /// Runs `cargo test` with `arguments`.
     pub(crate) fn test<'a>(
         &self,
@@ -29,18 +47,9 @@ impl Target {
         sysroot: &Sysroot,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<()> {
-        let setting = |name: &str| {
-            let triple = self.triple.to_uppercase().replace('-', "_");
-            format!("CARGO_TARGET_{triple}_{name}")
-        };
-        let mut cargo = sysroot
-            .apply(toolchain.cargo(sh)?, self.rustflags)?
-            .env(setting("LINKER"), self.linker)
-            .args(["test", "--no-fail-fast", "--target", self.triple]);
-        if let Some(runner) = self.runner {
-            cargo = cargo.env(setting("RUNNER"), runner);
-        }
+        let cargo = self.cargo(sh, toolchain, sysroot)?;
         let mut tally = Tally::default();
+        let cargo = cargo.args(["test", "--no-fail-fast", "--target", self.triple]);
         tally.run(cargo.args(arguments))?;
         tally.finish(self.skips)
     }

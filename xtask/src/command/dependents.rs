@@ -6,12 +6,13 @@ pub(crate) mod suite;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use xshell::{Shell, cmd};
 
 use self::outcomes::Outcomes;
 use self::suite::{Build, Mio, Suite};
+use super::wine::Session;
 use crate::summary::Summary;
 use crate::workspace::{self, LAYERS, Layer};
 
@@ -20,7 +21,8 @@ use crate::workspace::{self, LAYERS, Layer};
 const REPEATS: usize = 10;
 
 /// What the tests run on: the real mio, then readywire by each backend.
-const COLUMNS: [&str; 3] = ["mio", "epoll", "poll"];
+const HERE: &[&str] = &["mio", "epoll", "poll"];
+const UNDER_WINE: &[&str] = &["mio", "afd"];
 
 /// Run other people's programs and tests on readywire in mio's place, and compare each with the real mio
 ///
@@ -40,30 +42,51 @@ pub(crate) struct Dependents {
     /// How often each suite runs on readywire
     #[arg(long, value_name = "TIMES", default_value_t = 1)]
     repeat: usize,
+
+    /// Run mio 0.6's tests and tokio's tests of the network as Windows programs under Wine
+    #[arg(long)]
+    wine: bool,
 }
 
 impl Dependents {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
-        let suites = suite::chosen(sh, &self.names)?;
-        crate::suite::install_programs(sh)?;
+        let mut suites = suite::chosen(sh, &self.names)?;
         let mut summary = Summary::default();
-        for layer in &LAYERS {
-            summary.step(layer.name, || check(sh, layer));
-        }
-        let mut table = Table::default();
+        let wine = if self.wine {
+            suites.retain(Suite::is_for_windows);
+            Some(Session::start(sh)?)
+        } else {
+            crate::suite::install_programs(sh)?;
+            for layer in &LAYERS {
+                summary.step(layer.name, || check(sh, layer));
+            }
+            None
+        };
+        let columns = if self.wine { UNDER_WINE } else { HERE };
+        let mut table = Table::new(columns);
         for suite in &suites {
-            summary.step(suite.name, || self.compare(sh, suite, &mut table));
+            summary.step(suite.name, || {
+                self.compare(sh, suite, wine.as_ref(), &mut table)
+            });
         }
         println!("\n{table}\n\n{summary}");
         summary.finish()
     }
 
     /// Runs a suite on the real mio and on readywire.
-    fn compare(&self, sh: &Shell, suite: &Suite, table: &mut Table) -> Result<()> {
-        let [mio, backends @ ..] = COLUMNS;
-        let expected = Build::new(sh, suite, Mio::Real)?.run(mio)?;
+    fn compare(
+        &self,
+        sh: &Shell,
+        suite: &Suite,
+        wine: Option<&Session<'_>>,
+        table: &mut Table,
+    ) -> Result<()> {
+        let [mio, backends @ ..] = table.columns else {
+            bail!("a table without columns");
+        };
+        let expected = Build::new(sh, suite, Mio::Real, wine)?.run(mio)?;
         table.add(suite, mio, &expected);
-        let readywire = Build::new(sh, suite, Mio::Readywire)?;
+        let readywire = Build::new(sh, suite, Mio::Readywire, wine)?;
         let mut failures = Vec::new();
         for backend in backends {
             for round in 0..self.repeat {
@@ -102,12 +125,19 @@ fn check(sh: &Shell, layer: &Layer) -> Result<()> {
 }
 
 /// How the tests of each suite or program ended, by what they ran on. `Display` is a table.
-#[derive(Default)]
 struct Table {
+    columns: &'static [&'static str],
     rows: BTreeMap<String, BTreeMap<&'static str, String>>,
 }
 
 impl Table {
+    fn new(columns: &'static [&'static str]) -> Table {
+        Table {
+            columns,
+            rows: BTreeMap::new(),
+        }
+    }
+
     fn add(&mut self, suite: &Suite, column: &'static str, outcomes: &Outcomes) {
         for (name, counts) in outcomes.counts(|program| suite.row(program)) {
             let row = self.rows.entry(name).or_default();
@@ -121,12 +151,12 @@ impl fmt::Display for Table {
         write!(
             f,
             "| suite | {} |\n|{}",
-            COLUMNS.join(" | "),
-            " --- |".repeat(1 + COLUMNS.len())
+            self.columns.join(" | "),
+            " --- |".repeat(1 + self.columns.len())
         )?;
         for (name, row) in &self.rows {
             write!(f, "\n| {name} |")?;
-            for column in COLUMNS {
+            for column in self.columns {
                 let counts = row.get(column).map_or("did not run", String::as_str);
                 write!(f, " {counts} |")?;
             }

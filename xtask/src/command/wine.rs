@@ -5,8 +5,9 @@ mod server;
 
 use anyhow::Result;
 use clap::Args;
-use xshell::Shell;
+use xshell::{Cmd, PushEnv, Shell};
 
+use self::server::Server;
 use crate::cross::{self, Target};
 use crate::debian;
 use crate::sysroot::{Std, Sysroot};
@@ -42,20 +43,51 @@ pub(crate) struct Wine {
 
 impl Wine {
     pub(crate) fn run(&self, sh: &Shell) -> Result<()> {
+        let session = Session::start(sh)?;
+        let packages = workspace::published_unless(sh, &self.packages)?;
+        for _ in 0..self.repeat {
+            let packages = cross::select(&packages);
+            WINDOWS.test(sh, &session.toolchain, &session.sysroot, packages)?;
+        }
+        Ok(())
+    }
+}
+
+/// Wine, up and ready to run what is built for Windows.
+pub(crate) struct Session<'a> {
+    sh: &'a Shell,
+    toolchain: Toolchain,
+    sysroot: Sysroot,
+    _server: Server,
+    _environment: [PushEnv<'a>; 3],
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn start(sh: &'a Shell) -> Result<Session<'a>> {
         let toolchain = Toolchain::install(sh)?;
         debian::install(sh, WINDOWS.packages)?;
         let sysroot = Sysroot::ensure(sh, &toolchain, Std::PLAIN, &[WINDOWS.triple])?;
-
         let prefix = prefix::ensure(sh)?;
-        let _prefix = sh.push_env("WINEPREFIX", prefix);
-        let _silent = sh.push_env("WINEDEBUG", "-all");
-        // Without a display Wine opens no window.
-        let _headless = sh.push_env("DISPLAY", "");
-        let packages = workspace::published_unless(sh, &self.packages)?;
-        let _server = server::Server::keep(sh)?;
-        for _ in 0..self.repeat {
-            WINDOWS.test(sh, &toolchain, &sysroot, cross::select(&packages))?;
-        }
-        Ok(())
+        let environment = [
+            sh.push_env("WINEPREFIX", prefix),
+            sh.push_env("WINEDEBUG", "-all"),
+            // Without a display Wine opens no window.
+            sh.push_env("DISPLAY", ""),
+        ];
+        Ok(Session {
+            sh,
+            toolchain,
+            sysroot,
+            _server: Server::keep(sh)?,
+            _environment: environment,
+        })
+    }
+
+    /// What `cargo` is to build for.
+    pub(crate) const TARGET: &'static str = WINDOWS.triple;
+
+    /// Returns `cargo`, which runs by Wine what it builds with `--target`.
+    pub(crate) fn cargo(&self) -> Result<Cmd<'a>> {
+        WINDOWS.cargo(self.sh, &self.toolchain, &self.sysroot)
     }
 }

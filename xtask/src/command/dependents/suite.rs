@@ -9,6 +9,7 @@ use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use super::outcomes::{Outcomes, Test};
+use crate::command::wine::Session;
 use crate::workspace;
 
 /// A workspace of Cargo's own, made from a folder under `xtask/dependents`.
@@ -31,6 +32,8 @@ enum Contents {
         part: (&'static str, &'static str),
         /// Arguments of `cargo test` for the package and its features.
         arguments: &'static [&'static str],
+        /// Those that choose the test programs for Windows; none if there is nothing to run there.
+        on_windows: &'static [&'static str],
     },
     /// From this repository: each program has a folder with the tests of one dependent.
     Programs(Vec<String>),
@@ -75,6 +78,7 @@ fn all(sh: &Shell) -> Result<Vec<Suite>> {
             version: "0.6.21",
             part: ("test", "test"),
             arguments,
+            on_windows: &["--tests"],
         },
     };
     let tokio = Suite {
@@ -86,6 +90,13 @@ fn all(sh: &Shell) -> Result<Vec<Suite>> {
             version: "1.54.1",
             part: ("", "tokio"),
             arguments: &["--package=tokio", "--features=full,test-util"],
+            on_windows: &[
+                "--test=io_copy_bidirectional",
+                "--test=io_driver*",
+                "--test=net_*",
+                "--test=tcp_*",
+                "--test=udp",
+            ],
         },
     };
     Ok(vec![
@@ -130,6 +141,11 @@ impl Suite {
             Contents::Programs(_) => target(source).unwrap_or(source),
         };
         format!("{}: {name}", self.layer)
+    }
+
+    /// Whether it has tests to run on Windows.
+    pub(super) fn is_for_windows(&self) -> bool {
+        matches!(self.contents, Contents::Package { on_windows, .. } if !on_windows.is_empty())
     }
 
     /// Arguments of `cargo test` that choose the packages.
@@ -206,11 +222,17 @@ pub(crate) fn patch(sh: &Shell, folder: &Path, layer: &str, mio: Mio) -> Result<
 pub(super) struct Build<'a> {
     suite: &'a Suite,
     folder: PathBuf,
+    wine: Option<&'a Session<'a>>,
 }
 
 impl<'a> Build<'a> {
-    /// Makes the copy and builds its tests.
-    pub(super) fn new(sh: &Shell, suite: &'a Suite, mio: Mio) -> Result<Build<'a>> {
+    /// Makes the copy and builds its tests, for this system or for Wine.
+    pub(super) fn new(
+        sh: &Shell,
+        suite: &'a Suite,
+        mio: Mio,
+        wine: Option<&'a Session<'a>>,
+    ) -> Result<Build<'a>> {
         let folder = copy(sh, suite.folder, suite.name, mio)?;
         if let Contents::Package {
             name,
@@ -224,11 +246,13 @@ impl<'a> Build<'a> {
             cmd!(sh, "cp -r {part} {copy}").quiet().run()?;
         }
         patch(sh, &folder, suite.layer, mio)?;
-        let build = Build { suite, folder };
-        let status = build
-            .cargo_test("epoll")
-            .args(["--tests", "--no-run"])
-            .status()?;
+        let build = Build {
+            suite,
+            folder,
+            wine,
+        };
+        let mut tests = build.cargo_test("")?;
+        let status = tests.args(build.tests()).arg("--no-run").status()?;
         ensure!(status.success(), "cannot build the tests of {}", suite.name);
         Ok(build)
     }
@@ -237,8 +261,8 @@ impl<'a> Build<'a> {
     pub(super) fn run(&self, backend: &str) -> Result<Outcomes> {
         let log = self.folder.join(format!("{backend}.log"));
         let output = File::create(&log)?;
-        let mut tests = self.cargo_test(backend);
-        tests.args(["--tests", "--no-fail-fast"]);
+        let mut tests = self.cargo_test(backend)?;
+        tests.args(self.tests()).arg("--no-fail-fast");
         // Programs and their tests are told apart by the order of the lines.
         tests.stdout(output.try_clone()?).stderr(output);
         // Tests may fail with either mio: what they print is compared.
@@ -251,7 +275,7 @@ impl<'a> Build<'a> {
 
     /// Runs one test.
     pub(super) fn run_alone(&self, test: &Test, backend: &str) -> Result<()> {
-        let mut tests = self.cargo_test(backend);
+        let mut tests = self.cargo_test(backend)?;
         // Programs elsewhere are few: all of them run, and one has the test.
         if let Some(name) = target(&test.program) {
             tests.args(["--test", name]);
@@ -272,21 +296,48 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn cargo_test(&self, backend: &str) -> Command {
+    /// The arguments of `cargo test` that choose the test programs.
+    fn tests(&self) -> &'static [&'static str] {
+        match (self.wine, &self.suite.contents) {
+            (Some(_), Contents::Package { on_windows, .. }) => on_windows,
+            _ => &["--tests"],
+        }
+    }
+
+    fn cargo_test(&self, backend: &str) -> Result<Command> {
         // A test that hangs would hang for ever.
         let mut tests = Command::new("timeout");
+        tests.args(["--kill-after", "10", "1200"]);
+        if let Some(wine) = self.wine {
+            let cargo = Command::from(wine.cargo()?);
+            tests.arg(cargo.get_program());
+            // mio 0.6 breaks a rule on Windows that the standard library checks with these assertions.
+            tests.env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false");
+            for (name, value) in cargo.get_envs() {
+                match value {
+                    Some(value) => tests.env(name, value),
+                    None => tests.env_remove(name),
+                };
+            }
+        } else {
+            tests
+                .arg("cargo")
+                .env("RUSTFLAGS", "--cfg mio_backend_from_environment")
+                .env("MIO_BACKEND", backend);
+        }
+        tests.arg("test");
+        if self.wine.is_some() {
+            tests.args(["--target", Session::TARGET]);
+        }
         tests
-            .args(["--kill-after", "10", "1200", "cargo", "test"])
             .args(self.suite.arguments())
             .current_dir(&self.folder)
             // With both mios the packages that do not depend on it are built once.
             .env(
                 "CARGO_TARGET_DIR",
                 workspace::target_dir().join("dependents/target"),
-            )
-            .env("RUSTFLAGS", "--cfg mio_backend_from_environment")
-            .env("MIO_BACKEND", backend);
-        tests
+            );
+        Ok(tests)
     }
 }
 
