@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
-// The deprecated parts use each other.
-#![allow(deprecated)]
+#![allow(deprecated, reason = "the deprecated parts use each other")]
 
 #[macro_use]
 mod source;

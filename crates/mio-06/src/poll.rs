@@ -150,7 +150,7 @@ impl Poll {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let (interest, opts) = (interest.interest(), opts.for_descriptor());
+        let (interest, opts) = (interest.into_readywire(), opts.for_descriptor());
         let result = self.inner.register(source, token, interest, opts);
         result.map_err(as_mio_reports)
     }
@@ -162,7 +162,7 @@ impl Poll {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let (interest, opts) = (interest.interest(), opts.for_descriptor());
+        let (interest, opts) = (interest.into_readywire(), opts.for_descriptor());
         let result = self.inner.reregister(source, token, interest, opts);
         result.map_err(as_mio_reports)
     }

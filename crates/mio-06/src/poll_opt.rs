@@ -88,7 +88,7 @@ impl PollOpt {
     }
 }
 
-/// Conversions to what readywire calls the same, where a level and an edge contradict each other.
+/// Conversions to readywire's type, in which a level and an edge contradict each other.
 impl PollOpt {
     /// Returns the options for a socket or a descriptor: with both, mio takes the level.
     pub(crate) fn for_descriptor(self) -> readywire::PollOpt {

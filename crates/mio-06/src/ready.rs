@@ -125,10 +125,10 @@ impl Ready {
     }
 }
 
-/// Conversions to and from what readywire calls the same.
+/// Conversions to and from readywire's type.
 impl Ready {
-    /// Returns an interest in these kinds.
-    pub(crate) fn interest(self) -> readywire::Ready {
+    /// Returns the same set as readywire has it.
+    pub(crate) fn into_readywire(self) -> readywire::Ready {
         // The bits are the same, and others are left out.
         readywire::Ready::from_usize((self & Ready::all()).0)
     }

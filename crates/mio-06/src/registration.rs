@@ -102,7 +102,7 @@ impl Shared {
             if let Some(link) = self.link.get().filter(|_| !reported.is_empty()) {
                 self.polls.store(link.polls(), Ordering::Relaxed);
             }
-            self.inner.set_readiness(reported.interest())?;
+            self.inner.set_readiness(reported.into_readywire())?;
             if self.state().reported() == reported {
                 return Ok(());
             }
@@ -156,7 +156,7 @@ impl Registration {
         let Some(before) = self.shared.change(|state| state.with_terms(interest, opts)) else {
             return Ok(());
         };
-        let terms = (token, State::kinds(interest).interest(), opts);
+        let terms = (token, State::kinds(interest).into_readywire(), opts);
         self.begin(poll, terms)?;
         self.shared.publish()?;
         self.shared.end_poll_if_taken_back(before)
