@@ -125,22 +125,6 @@ impl TcpStream {
         self.inner.send_buffer_size()
     }
 
-    /// Sets after which time of silence probes are sent (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None` sends none.
-    ///
-    /// # Errors
-    /// `InvalidInput` below one second; otherwise any error from `setsockopt(2)`.
-    pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
-        self.inner.set_keepalive(keepalive.map(whole_seconds))
-    }
-
-    /// Returns after which time of silence probes are sent; `None` if none are.
-    ///
-    /// # Errors
-    /// Any error from `getsockopt(2)`.
-    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
-        self.inner.keepalive()
-    }
-
     /// Sets how many hops packets may take (`IP_TTL`).
     ///
     /// # Errors
@@ -233,6 +217,51 @@ impl TcpStream {
     /// otherwise any error from `writev(2)`.
     pub fn write_bufs(&self, bufs: &[&IoVec]) -> io::Result<usize> {
         bufs::write(bufs, |bufs| self.inner.write_bufs(bufs))
+    }
+}
+
+#[cfg(not(target_os = "openbsd"))]
+impl TcpStream {
+    /// Sets after which time of silence probes are sent (`SO_KEEPALIVE`, `TCP_KEEPIDLE`); `None` sends none.
+    ///
+    /// # Errors
+    /// `InvalidInput` below one second; otherwise any error from `setsockopt(2)`.
+    pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
+        self.inner.set_keepalive(keepalive.map(whole_seconds))
+    }
+
+    /// Returns after which time of silence probes are sent; `None` if none are.
+    ///
+    /// # Errors
+    /// Any error from `getsockopt(2)`.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        self.inner.keepalive()
+    }
+}
+
+/// OpenBSD has one time for all connections, which its administrator sets.
+#[cfg(target_os = "openbsd")]
+impl TcpStream {
+    /// Has no probes sent with `None` (`SO_KEEPALIVE`).
+    ///
+    /// # Errors
+    /// `Unsupported` for a time; otherwise any error from `setsockopt(2)`.
+    pub fn set_keepalive(&self, keepalive: Option<Duration>) -> io::Result<()> {
+        match keepalive {
+            None => self.inner.set(readywire::sockopt::KEEPALIVE_ENABLED, false),
+            Some(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Returns `None` if no probes are sent.
+    ///
+    /// # Errors
+    /// `Unsupported` if some are; otherwise any error from `getsockopt(2)`.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        if self.inner.get(readywire::sockopt::KEEPALIVE_ENABLED)? {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        Ok(None)
     }
 }
 
