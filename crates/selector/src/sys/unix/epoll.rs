@@ -453,6 +453,25 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    fn an_interrupted_wait_in_nanoseconds_is_not_repeated_in_milliseconds() {
+        use testkit::{Call, Refusal, in_child, refuse};
+
+        in_child(|| {
+            let call = Call::any(libc::SYS_epoll_pwait2);
+            if !refuse(&[call], Refusal::Errno(libc::EINTR)) {
+                return;
+            }
+            let driver = Epoll::new().unwrap();
+            let timeout = Some(Duration::from_nanos(1));
+            for _ in 0..2 {
+                let wait = driver.wait(&mut Vec::new(), 1, &mut Scratch::default(), timeout);
+                assert_eq!(wait.unwrap_err().kind(), io::ErrorKind::Interrupted);
+            }
+        });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
     fn the_slack_is_that_of_the_thread_unless_waits_are_in_milliseconds() {
         use crate::Backend;
         use crate::sys::Selector;
