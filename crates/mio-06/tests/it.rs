@@ -291,6 +291,52 @@ macro_rules! programs {
                 seen
             }
 
+            /// What the README says that differs, each as it is here.
+            pub(super) fn differences() -> Vec<String> {
+                let (poll, second) = (Poll::new().unwrap(), Poll::new().unwrap());
+                let register = |source: &dyn Evented| {
+                    poll.register(source, Token(1), Ready::writable(), PollOpt::level())
+                        .unwrap();
+                };
+                let (given_up, _other) = pair();
+                register(&given_up);
+                let fd = given_up.into_raw_fd();
+                let after_giving_up = look(&poll);
+                // SAFETY: the descriptor was just given up.
+                drop(unsafe { TcpStream::from_raw_fd(fd) });
+
+                let (by_number, _other) = pair();
+                register(&by_number);
+                let fd = by_number.as_raw_fd();
+                let ended_by_number = error(poll.deregister(&EventedFd(&fd)));
+                drop(by_number);
+
+                let (dropped, _other) = pair();
+                let _clone = dropped.try_clone().unwrap();
+                register(&dropped);
+                drop(dropped);
+                let after_drop = look(&poll);
+
+                let (_reader, writer) = unix::pipe().unwrap();
+                register(&writer);
+                let level = PollOpt::level();
+                let twice = second.register(&writer, Token(1), Ready::writable(), level);
+
+                let (option, _other) = pair();
+                option
+                    .set_linger(Some(Duration::from_secs(100_000)))
+                    .unwrap();
+                let linger = option.linger().unwrap();
+                let number = error(option.set_ttl(0));
+                vec![
+                    after_giving_up,
+                    ended_by_number,
+                    after_drop,
+                    error(twice),
+                    format!("{linger:?} {number} {:?}", UnixReady::hup()),
+                ]
+            }
+
             fn options(bits: usize) -> PollOpt {
                 let all = [PollOpt::edge(), PollOpt::level(), PollOpt::oneshot()];
                 let set = (0..3)
@@ -1133,6 +1179,26 @@ fn options_have_the_same_values() {
 fn accepted_streams_of_the_standard_library() {
     let ours = readywire::accepted_streams_of_the_standard_library_block();
     assert_eq!(ours, real::accepted_streams_of_the_standard_library_block());
+}
+
+#[test]
+fn what_differs_is_as_the_readme_says() {
+    let ours = [
+        "",
+        "Some((NotFound, Some(2)))",
+        "",
+        "Some((AlreadyExists, Some(17)))",
+        "Some(65535s) Some((InvalidInput, None)) Hup",
+    ];
+    let theirs = [
+        "Token(1) Writable (false, false, false) ",
+        "None",
+        "Token(1) Writable (false, false, false) ",
+        "None",
+        "Some(100000s) Some((InvalidInput, Some(22))) Hup | Aio",
+    ];
+    assert_eq!(readywire::differences(), ours);
+    assert_eq!(real::differences(), theirs);
 }
 
 #[test]
