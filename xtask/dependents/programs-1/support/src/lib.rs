@@ -105,10 +105,6 @@ impl Server {
     pub fn wait(&mut self) -> ExitStatus {
         self.0.wait().expect("wait")
     }
-
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 impl Debug for Server {
