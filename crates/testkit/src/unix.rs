@@ -340,22 +340,29 @@ fn this_program() -> PathBuf {
 #[cfg(target_os = "linux")]
 #[track_caller]
 pub fn in_child_with_preload<F: FnOnce()>(source: &str, body: F) {
-    let folder = env::temp_dir().join(format!("readywire-preload-{}", std::process::id()));
+    // Removed also when this function panics.
+    let mut folder = None;
     in_child_of(
         |program| {
-            let library = compile(source, &folder)?;
+            let folder = folder.insert(temporary("readywire-preload"));
+            let library = compile(source, folder.path())?;
             let mut command = command(program);
             command.env("LD_PRELOAD", library);
             Some(command)
         },
         body,
     );
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("remove the library");
-    }
 }
 
-/// Compiles a shared library.
+/// Makes a folder that is removed when it is dropped; `prefix` and the number of this process begin its name.
+#[cfg(target_os = "linux")]
+fn temporary(prefix: &str) -> tempfile::TempDir {
+    let prefix = format!("{prefix}-{}-", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&prefix).tempdir();
+    folder.expect("make a folder")
+}
+
+/// Compiles a shared library into `folder`.
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn compile(source: &str, folder: &Path) -> Option<PathBuf> {
@@ -363,7 +370,6 @@ fn compile(source: &str, folder: &Path) -> Option<PathBuf> {
         crate::skip("no C compiler");
         return None;
     }
-    std::fs::create_dir_all(folder).expect("make a folder");
     let (code, library) = (folder.join("preload.c"), folder.join("preload.so"));
     std::fs::write(&code, source).expect("write the code");
     let output = Command::new("cc")
@@ -470,6 +476,21 @@ mod tests {
     #[should_panic = "in a child"]
     fn a_child_that_fails_is_a_failure() {
         in_child(|| panic!("as it should"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_child_that_fails_leaves_no_preloaded_library() {
+        let child = || in_child_with_preload("int nothing;", || std::process::exit(1));
+        // Without a C compiler there is no child.
+        let _failed = std::panic::catch_unwind(child).is_err();
+        let prefix = format!("readywire-preload-{}", std::process::id());
+        let files = std::fs::read_dir(env::temp_dir()).expect("the temporary folder");
+        let names = files.map(|file| file.expect("a file").file_name());
+        let left: Vec<_> = names
+            .filter(|name| name.to_string_lossy().starts_with(&prefix))
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     #[test]
