@@ -1,4 +1,4 @@
-//! The tests of the workspace: what they need, how many ran, and which failed, told at the end.
+//! The tests of the workspace: the programs they need, how many ran, and which failed or were skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env::{self, consts};
@@ -45,7 +45,7 @@ pub(crate) fn install_programs(sh: &Shell) -> Result<()> {
 /// Runs `cargo test` and passes its output on; ends with one line that counts the tests.
 ///
 /// # Errors
-/// As [`Tally::finish`], where no test may be skipped.
+/// Any error of [`Tally::finish`]; in CI no test may be skipped.
 pub(crate) fn run(cargo: Cmd<'_>) -> Result<()> {
     let mut tally = Tally::default();
     tally.run(cargo)?;
@@ -57,8 +57,7 @@ pub(crate) fn run(cargo: Cmd<'_>) -> Result<()> {
 pub(crate) struct Tally {
     passed: usize,
     failed: usize,
-    /// The tests skipped, by what the machine lacks.
-    skipped: BTreeMap<String, BTreeSet<String>>,
+    skips: Skips,
     /// What the failed tests and cargo printed, for it is read at the end of a long log.
     failures: String,
 }
@@ -89,7 +88,7 @@ impl Tally {
             |line| line == "failures:",
             |line| line.starts_with("test result:"),
         );
-        // What cargo says of a program that a signal ended, or that does not compile.
+        // Cargo's report of a program that a signal ended, or that does not compile.
         let mut complaints = Extract::new(|line| line.starts_with("error"), str::is_empty);
         thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -124,46 +123,35 @@ impl Tally {
         Ok(())
     }
 
-    /// Adds what `testkit::skip` has listed: a test, a tab, and the reason. A test may be listed
-    /// repeatedly.
+    /// Adds what `testkit::skip` has listed in one run. The test runner has counted these tests as passed.
     fn add_skipped(&mut self, list: &str) {
-        for (test, reason) in list.lines().filter_map(|line| line.split_once('\t')) {
-            let tests = self.skipped.entry(reason.to_owned()).or_default();
-            // It passed as the test runner counts.
-            if tests.insert(test.to_owned()) {
-                self.passed = self.passed.saturating_sub(1);
-            }
-        }
+        let skipped = self.skips.add(list);
+        self.passed = self.passed.saturating_sub(skipped);
     }
 
     /// Counts what was not even started.
-    pub(crate) fn skip(&mut self, reason: &str, what: String) {
-        self.skipped
-            .entry(reason.to_owned())
-            .or_default()
-            .insert(what);
+    pub(crate) fn skip(&mut self, reason: &str, what: &str) {
+        self.skips.add(&format!("{what}\t{reason}"));
     }
 
     /// Prints the skipped tests and the line that counts all.
     ///
     /// # Errors
-    /// If a test failed, with what it printed, and if none ran. In CI (`CI=true`) also if one was skipped for
-    /// a reason that is not `expected`: CI's machines lack nothing.
+    /// If a test failed, with what it printed, and if none ran. In CI also if one was skipped for a reason that is
+    /// not `expected`.
     pub(crate) fn finish(&self, expected: &[&str]) -> Result<()> {
-        let in_ci = env::var("CI").is_ok_and(|ci| ci == "true");
-        self.finish_as(in_ci, expected)
+        self.finish_as(in_ci(), expected)
     }
 
     fn finish_as(&self, in_ci: bool, expected: &[&str]) -> Result<()> {
         let mut failures = self.failures.clone();
-        for (reason, tests) in &self.skipped {
-            for test in tests {
+        for (reason, tests) in &self.skips.reasons {
+            for test in tests.keys() {
                 println!("skipped: {test}: {reason}");
             }
-            if in_ci && !expected.contains(&&**reason) {
-                let tests = Vec::from_iter(tests.iter().map(String::as_str)).join("\n  ");
-                failures += &format!("skipped, which CI does not allow: {reason}\n  {tests}\n");
-            }
+        }
+        if in_ci {
+            failures += &self.skips.unexpected(expected);
         }
         if !failures.is_empty() {
             bail!("{failures}{self}");
@@ -175,15 +163,64 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let skipped: usize = self.skipped.values().map(BTreeSet::len).sum();
-        let (passed, failed) = (self.passed, self.failed);
-        write!(
-            f,
-            "tests: {passed} passed, {failed} failed, {skipped} skipped"
-        )?;
-        for (at, (reason, tests)) in self.skipped.iter().enumerate() {
+        let Self {
+            passed,
+            failed,
+            skips,
+            ..
+        } = self;
+        write!(f, "tests: {passed} passed, {failed} failed, {skips}")
+    }
+}
+
+/// Whether this is CI (`CI=true`), where a test may be skipped for expected reasons alone.
+pub(crate) fn in_ci() -> bool {
+    env::var("CI").is_ok_and(|ci| ci == "true")
+}
+
+/// The tests that were skipped. `Display` is their number, and how many have each reason.
+#[derive(Default)]
+pub(crate) struct Skips {
+    /// How many tests were skipped, in all runs; one with several reasons counts once a run.
+    count: usize,
+    /// In how many runs a test was skipped, by the reason and the test's name.
+    reasons: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+impl Skips {
+    /// Adds the skips of one run: for each a test, a tab, and the reason. A test may be listed repeatedly. Returns how
+    /// many tests were skipped.
+    pub(crate) fn add(&mut self, list: &str) -> usize {
+        let lines = list.lines().filter_map(|line| line.split_once('\t'));
+        let skips: BTreeSet<_> = lines.collect();
+        for &(test, reason) in &skips {
+            let tests = self.reasons.entry(reason.to_owned()).or_default();
+            *tests.entry(test.to_owned()).or_default() += 1;
+        }
+        let tests: BTreeSet<_> = skips.into_iter().map(|(test, _)| test).collect();
+        self.count += tests.len();
+        tests.len()
+    }
+
+    /// Returns the reasons that are not `expected`, with their tests; nothing if there are none.
+    pub(crate) fn unexpected(&self, expected: &[&str]) -> String {
+        let mut text = String::new();
+        for (reason, tests) in &self.reasons {
+            if !expected.contains(&&**reason) {
+                let tests = Vec::from_iter(tests.keys().map(String::as_str)).join("\n  ");
+                text += &format!("skipped, which CI does not allow: {reason}\n  {tests}\n");
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Skips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} skipped", self.count)?;
+        for (at, (reason, tests)) in self.reasons.iter().enumerate() {
             let separator = if at == 0 { ": " } else { ", " };
-            write!(f, "{separator}{reason} ({})", tests.len())?;
+            write!(f, "{separator}{reason} ({})", tests.values().sum::<usize>())?;
         }
         Ok(())
     }
@@ -274,15 +311,17 @@ mod tests {
     }
 
     #[test]
-    fn skipped_tests_are_counted_once_and_fail_in_ci_unless_expected() {
+    fn a_skipped_test_counts_once_a_run_and_fails_in_ci_unless_expected() {
         let sh = Shell::new().expect("a shell");
         let script = "\
-printf 'a x\\tno IPv6\\na y\\tno IPv6\\na x\\tno IPv6\\nb x\\tno strace\\n' > $READYWIRE_SKIPPED
+printf 'a x\\tno IPv6\\na y\\tno IPv6\\na x\\tno IPv6\\na y\\tno strace\\n' > $READYWIRE_SKIPPED
 echo 'test result: ok. 12 passed; 0 failed'";
         let mut tally = Tally::default();
         tally.run(cmd!(sh, "sh -c {script}")).expect("it runs");
+        let line = "tests: 10 passed, 0 failed, 2 skipped: no IPv6 (2), no strace (1)";
+        assert_eq!(tally.to_string(), line);
         tally.run(cmd!(sh, "sh -c {script}")).expect("it runs");
-        let line = "tests: 21 passed, 0 failed, 3 skipped: no IPv6 (2), no strace (1)";
+        let line = "tests: 20 passed, 0 failed, 4 skipped: no IPv6 (4), no strace (2)";
         assert_eq!(tally.to_string(), line);
         tally.finish_as(false, &[]).expect("no failure");
         tally

@@ -86,7 +86,7 @@ fn run_without_loopback(sh: &Shell) -> Result<()> {
     tally.run(cmd!(sh, "cargo test --no-fail-fast").args(cross::select(UNCONNECTED)))?;
     for package in workspace::packages(sh)? {
         if !UNCONNECTED.contains(&&*package.name) {
-            tally.skip("no loopback", format!("all of {}", package.name));
+            tally.skip("no loopback", &format!("all of {}", package.name));
         }
     }
     tally.finish(&[])
