@@ -8,8 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
+
+/// How long to wait before looking again whether a program has ended.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A program with its output. Dropping kills it.
 pub(crate) struct Running {
@@ -78,8 +81,16 @@ impl Running {
                 Err(RecvTimeoutError::Timeout) => bail!("hangs for {limit:?}: {self}"),
             }
         }
+        // It may close its output long before it ends.
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            ensure!(Instant::now() < until, "hangs for {limit:?}: {self}");
+            thread::park_timeout(PAUSE);
+        };
         Ok(Ended {
-            status: self.child.wait()?,
+            status,
             output: mem::take(&mut self.output),
         })
     }
@@ -128,5 +139,31 @@ impl Drop for Running {
         if self.child.kill().is_ok() {
             let _status = self.child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_closes_its_output_is_limited_too() {
+        let sh = Shell::new().expect("a shell");
+        let script = "exec >&- 2>&-; exec sleep 20";
+        let program = Running::start(cmd!(sh, "sh -c {script}")).expect("a program");
+        let Err(error) = program.end(Duration::from_millis(300)) else {
+            panic!("it was waited for");
+        };
+        assert!(error.to_string().contains("hangs for 300ms"), "{error}");
+    }
+
+    #[test]
+    fn the_status_and_the_output_of_a_program_are_returned() {
+        let sh = Shell::new().expect("a shell");
+        let script = "echo one; echo two >&2; exit 3";
+        let program = Running::start(cmd!(sh, "sh -c {script}")).expect("a program");
+        let ended = program.end(Duration::from_secs(60)).expect("it ends");
+        assert_eq!(ended.status.code(), Some(3));
+        assert_eq!(ended.output, "one\ntwo\n");
     }
 }
