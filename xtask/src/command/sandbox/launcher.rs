@@ -40,7 +40,10 @@ pub(super) fn launch(
             env::set_current_dir("/")?;
         }
         Setup::BlockSignals => block_signals()?,
-        Setup::Storm => return storm(command.spawn()?),
+        Setup::Storm => {
+            die_with_parent(&mut command);
+            return storm(command.spawn()?);
+        }
     }
     Err(command.exec()).with_context(|| format!("cannot run {command:?}"))
 }
@@ -68,6 +71,15 @@ fn block_signals() -> io::Result<()> {
     check(unsafe { libc::sigfillset(&raw mut signals) })?;
     // SAFETY: as above; where the old set would go to is no place.
     check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const signals, ptr::null_mut()) })
+}
+
+/// Makes the kernel kill the program when the thread that starts it ends: one that hangs does not outlive this process,
+/// which is killed then.
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: the call has no pointers.
+    let die = || check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) });
+    // SAFETY: the closure makes one system call and neither allocates nor locks.
+    unsafe { command.pre_exec(die) };
 }
 
 /// Sends signals to all threads of a child until it ends.
@@ -111,4 +123,27 @@ fn check(result: c_int) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_program_dies_with_the_thread_that_started_it() {
+        let start = || {
+            let mut command = Command::new("sleep");
+            command.arg("20");
+            die_with_parent(&mut command);
+            command.spawn().expect("a program")
+        };
+        let started = Instant::now();
+        let mut child = thread::spawn(start).join().expect("it is started");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
 }
