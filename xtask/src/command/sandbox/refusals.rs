@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::env::consts;
 use std::ffi::{c_int, c_long};
+use std::io;
 use std::ops::RangeInclusive;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use seccompiler::SeccompCmpOp::{Eq, Ge, Le, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -194,10 +197,19 @@ type Condition = (u8, SeccompCmpOp, c_int);
 #[derive(Default)]
 pub(super) struct Refusals {
     filters: Vec<(SeccompAction, BTreeMap<i64, Vec<SeccompRule>>)>,
+    probes: Vec<Probe>,
+}
+
+/// A call that shows that a refusal works.
+struct Probe {
+    call: c_long,
+    /// They meet the conditions of the refusal; the kernel itself fails for all others, or does nothing.
+    arguments: [c_long; 6],
+    action: SeccompAction,
 }
 
 impl Refusals {
-    /// What a kernel before the one that a call or an option came with says.
+    /// Refuses the calls and options that were added after `version`, with the errors of a kernel that does not know them.
     pub(super) fn of_kernel(version: Version) -> Result<Self> {
         let mut refusals = Self::default();
         let unknown = || SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
@@ -308,10 +320,15 @@ impl Refusals {
     ) -> Result<()> {
         let place = self.filters.iter().position(|(other, _)| *other == action);
         let place = place.unwrap_or_else(|| {
-            self.filters.push((action, BTreeMap::new()));
+            self.filters.push((action.clone(), BTreeMap::new()));
             self.filters.len() - 1
         });
         for call in calls {
+            self.probes.push(Probe {
+                call,
+                arguments: arguments(conditions),
+                action: action.clone(),
+            });
             // Without a rule a call is refused whatever its arguments are.
             let rules = self.filters[place].1.entry(call).or_default();
             if !conditions.is_empty() {
@@ -321,7 +338,10 @@ impl Refusals {
         Ok(())
     }
 
-    /// Installs the filters in this process, for good and for what it becomes.
+    /// Installs the filters in this thread, for good and for the program that it becomes.
+    ///
+    /// # Errors
+    /// Also if a call is not refused afterwards.
     pub(super) fn install(self) -> Result<()> {
         let processor = consts::ARCH.try_into()?;
         for (action, rules) in self.filters {
@@ -329,8 +349,79 @@ impl Refusals {
             let program = BpfProgram::try_from(filter)?;
             apply_filter(&program).context("the kernel needs CONFIG_SECCOMP_FILTER")?;
         }
+        self.probes.iter().try_for_each(Probe::check)
+    }
+}
+
+impl Probe {
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// If it is not refused as it should be.
+    fn check(&self) -> Result<()> {
+        let Self {
+            call,
+            arguments,
+            action,
+        } = self;
+        match action {
+            SeccompAction::Errno(errno) => {
+                let made = self.make().map_err(|error| error.raw_os_error());
+                let expected = match *errno {
+                    0 => Ok(0),
+                    errno => Err(Some(errno.cast_signed())),
+                };
+                ensure!(
+                    made == expected,
+                    "call {call} with {arguments:?} is not refused: {made:?} instead of {expected:?}"
+                );
+            }
+            _ => {
+                let probe = Self {
+                    action: action.clone(),
+                    ..*self
+                };
+                let mut command = Command::new("true");
+                // SAFETY: the closure makes one system call and neither allocates nor locks.
+                unsafe { command.pre_exec(move || probe.make().map(drop)) };
+                let ended = command.status();
+                let signal = ended.as_ref().ok().and_then(ExitStatus::signal);
+                ensure!(
+                    signal == Some(libc::SIGSYS),
+                    "call {call} with {arguments:?} does not kill: {ended:?}"
+                );
+            }
+        }
         Ok(())
     }
+
+    fn make(&self) -> io::Result<c_long> {
+        let [first, second, third, fourth, fifth, sixth] = self.arguments;
+        // SAFETY: if the kernel makes the call, it accesses no memory: no argument is the address of a page.
+        let result =
+            unsafe { libc::syscall(self.call, first, second, third, fourth, fifth, sixth) };
+        if result == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(result)
+    }
+}
+
+/// Arguments that meet `conditions`; the others are -1, which is no descriptor, no address and no set of flags.
+fn arguments(conditions: &[Condition]) -> [c_long; 6] {
+    /// An option that no level has.
+    const UNKNOWN: c_long = 9999;
+    let mut arguments = [-1; 6];
+    for (argument, operator, value) in conditions {
+        let argument = &mut arguments[usize::from(*argument)];
+        match operator {
+            Ne => *argument = UNKNOWN,
+            // The range's start, which comes first, is inside.
+            Le => {}
+            _ => *argument = c_long::from(*value),
+        }
+    }
+    arguments
 }
 
 fn rule(conditions: &[Condition]) -> Result<SeccompRule> {
@@ -339,4 +430,52 @@ fn rule(conditions: &[Condition]) -> Result<SeccompRule> {
         SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, operator.clone(), value)
     });
     Ok(SeccompRule::new(conditions.collect::<Result<_, _>>()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn all() -> Vec<Refusals> {
+        let single = |refusal| Refusals::of_calls(&["epoll_pwait2", TIMER_SLACK], refusal);
+        [
+            Refusals::of_kernel((3, 17)),
+            Refusals::of_gvisor(),
+            Refusals::of_ipv6(),
+            single(Refusal::Unknown),
+            single(Refusal::Forbidden),
+            single(Refusal::NoAccess),
+            single(Refusal::Kill),
+        ]
+        .map(|refusals| refusals.expect("filters"))
+        .into()
+    }
+
+    #[test]
+    fn what_a_filter_should_refuse_is_refused() {
+        for refusals in all() {
+            // It holds for the thread alone.
+            let thread = thread::spawn(|| refusals.install());
+            thread.join().expect("no panic").expect("all is refused");
+        }
+    }
+
+    #[test]
+    fn a_missing_filter_is_noticed() {
+        for mut refusals in all() {
+            refusals.filters.clear();
+            assert!(refusals.install().is_err());
+        }
+    }
+
+    #[test]
+    fn a_filter_with_another_error_is_noticed() {
+        let mut refusals = Refusals::of_ipv6().expect("filters");
+        refusals.filters[0].0 = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+        let thread = thread::spawn(|| refusals.install());
+        let error = thread.join().expect("no panic").expect_err("another error");
+        assert!(error.to_string().contains("is not refused"), "{error}");
+    }
 }
