@@ -17,10 +17,7 @@ fn main() -> Result<()> {
     let api = public_api::Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .build()
-        .context(
-            "rustdoc's JSON cannot be read: in xtask/public-api/Cargo.toml, choose the release of \
-             public-api that reads what this toolchain writes",
-        )?;
+        .context("rustdoc's JSON cannot be read")?;
     // An impl is listed with its type and with its trait.
     let mut listed = HashSet::new();
     for item in api.items() {

@@ -2,11 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use crate::workspace;
+
+/// The format of rustdoc's JSON that the crate `public-api` in xtask/public-api/Cargo.toml reads.
+const FORMAT: u32 = 57;
+
+/// A release of Rust that writes it.
+const RUST: &str = "1.95";
 
 /// Crates that promise nothing: the sockets share what is in them.
 const INTERNAL: &[&str] = &["socket-calls", "system-call"];
@@ -16,7 +23,7 @@ const INTERNAL: &[&str] = &["socket-calls", "system-call"];
 /// So every change of the API is seen in a diff. The lists are of Linux on x86-64, with the default
 /// features; on another platform a few items differ.
 ///
-/// Needs: a toolchain whose rustdoc writes the JSON that xtask/public-api reads.
+/// Needs: a toolchain whose rustdoc writes the format of JSON that xtask/public-api reads, such as Rust 1.95.
 #[derive(Args)]
 pub(crate) struct PublicApi {
     /// Write the lists again
@@ -81,6 +88,7 @@ fn differing(sh: &Shell) -> Result<Vec<List>> {
     let mut differing = Vec::new();
     for name in crates {
         let json = folder.join(format!("doc/{}.json", name.replace('-', "_")));
+        check_format(&sh.read_file(&json)?)?;
         let manifest = "xtask/public-api/Cargo.toml";
         let new = cmd!(sh, "cargo run --quiet --manifest-path {manifest}")
             .args([Path::new("--target-dir"), &folder, Path::new("--"), &json])
@@ -95,4 +103,39 @@ fn differing(sh: &Shell) -> Result<Vec<List>> {
         differing.push(List { committed, found });
     }
     Ok(differing)
+}
+
+/// Checks that xtask/public-api can read what rustdoc wrote.
+fn check_format(json: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Rustdoc {
+        format_version: u32,
+    }
+
+    let Rustdoc { format_version } =
+        serde_json::from_str(json).context("rustdoc's JSON names no format")?;
+    ensure!(
+        format_version == FORMAT,
+        "the list of the public API needs a rustdoc that writes format {FORMAT} of its JSON, such as that of Rust {RUST}; \
+         this toolchain's writes format {format_version}. Run it with Rust {RUST} (`cargo +{RUST} xtask ...`), or move \
+         to this toolchain: choose a release of `public-api` in xtask/public-api/Cargo.toml that reads its format, and \
+         change FORMAT and RUST in xtask/src/command/public_api.rs"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_format_is_refused_with_the_release_that_is_needed() {
+        let json = |version| format!(r#"{{"root":0,"index":{{}},"format_version":{version}}}"#);
+        check_format(&json(FORMAT)).expect("the format that is read");
+        let error = check_format(&json(FORMAT + 1)).expect_err("a newer format");
+        let error = error.to_string();
+        assert!(error.contains("such as that of Rust 1.95"), "{error}");
+        assert!(error.contains("writes format 58"), "{error}");
+        check_format("{}").expect_err("no format");
+    }
 }
