@@ -15,7 +15,7 @@ use crate::os;
 
 /// A non-blocking TCP stream, to be registered with a [`Poll`].
 ///
-/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event reports when to try
 /// again. Reading and writing need no more than `&TcpStream`, so that both halves can be used from
 /// different threads.
 ///
@@ -227,22 +227,22 @@ impl TcpStream {
         }
     }
 
-    /// Tells how the connection attempt stands: connected, in progress, or failed and why.
+    /// Returns the state of the connection attempt: connected, in progress, or failed and why.
     ///
-    /// Ask when the stream is reported writable, or at any time. The answer is final unless it is
-    /// `WouldBlock`: asked again, it is the same. An error of the attempt is told here whoever saw
-    /// it first, be it [`take_error`](TcpStream::take_error), a read or a write; and if it was
-    /// seen here first, `take_error` still tells it, once.
+    /// Call it when the stream is reported writable, or at any time. Any result but `WouldBlock` is final: further
+    /// calls return the same. An error of the attempt is returned here even if [`take_error`](TcpStream::take_error),
+    /// a read or a write has returned it before; and if this method returns it first, `take_error` still returns it,
+    /// once.
     ///
-    /// `Ok` says that the connection was made, not that it still stands: that is for reads and
-    /// writes to tell. Clones ([`try_clone`](TcpStream::try_clone)) say the same: they share the
-    /// socket, and what is known of its attempt.
+    /// `Ok` means that the connection was made, not that it still exists: reads and writes report that. Clones
+    /// ([`try_clone`](TcpStream::try_clone)) return the same, because they share the socket and the state of its
+    /// attempt.
     ///
     /// # Errors
-    /// `WouldBlock` while the attempt is in progress; an event will tell when to ask again.
+    /// `WouldBlock` while the attempt is in progress; an event reports when to ask again.
     /// `NotConnected` if there is no attempt, or if the connection had come and gone before the
-    /// first call. Anything else is why the attempt failed, such as `ConnectionRefused` or
-    /// `TimedOut`, and `raw_os_error` is the system's.
+    /// first call. Any other error is the reason why the attempt failed, such as `ConnectionRefused` or `TimedOut`,
+    /// with the system's code.
     ///
     /// # Platform-specific behaviour
     /// A [fast open](#method.connect_fast_open) attempt is in progress until the first write.
@@ -550,7 +550,7 @@ impl TcpStream {
     /// let message = [b'x'; 4096];
     /// let count = stream.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {
-    ///     stream.mark_drained(Ready::WRITABLE); // an event tells when to send the rest
+    ///     stream.mark_drained(Ready::WRITABLE); // an event reports when to send the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
