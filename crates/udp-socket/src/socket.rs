@@ -12,19 +12,19 @@ use token_ready::{PollOpt, Ready, Token};
 
 /// A non-blocking UDP socket, to be registered with a [`Poll`].
 ///
-/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event reports when to try
 /// again. The socket is close-on-exec. Dropping it ends its registration and closes it.
 ///
 /// # Datagrams
-/// A call moves one datagram, whole or not at all, but for this: what does not fit into the
-/// receiver's buffers is lost. [`recv_bufs_from`](UdpSocket::recv_bufs_from) tells when that
+/// A call moves one datagram, whole or not at all, with one exception: bytes that do not fit into the
+/// receiver's buffers are lost. [`recv_bufs_from`](UdpSocket::recv_bufs_from) reports when that
 /// happened. A datagram may be empty: receiving `Ok(0)` is one of those, not an end.
 ///
 /// # Connected sockets
-/// [`connect`](UdpSocket::connect) sends nothing. It sets where [`send`](UdpSocket::send) goes, and
-/// whom datagrams are received from; and it lets the socket hear of errors. If nobody listens at
-/// the other end, a later call, whether it sends or receives, is `ConnectionRefused`, and the
-/// socket is reported with an error. The call takes the error out: the next one works again.
+/// [`connect`](UdpSocket::connect) sends nothing. It sets the address that [`send`](UdpSocket::send) sends to and
+/// that datagrams are received from, and it makes the kernel report errors to the socket. If no socket receives at
+/// the other end, a later call, whether it sends or receives, fails with `ConnectionRefused`, and the socket is
+/// reported with an error. The call clears the error: the next one works again.
 ///
 /// # Platform-specific behaviour
 /// On Windows `recv`, `recv_from`, `peek` and `peek_from` fail with `WSAEMSGSIZE` where a datagram

@@ -65,7 +65,7 @@ impl<'a> Incoming<'a> {
         self.from
     }
 
-    /// Tells whether the datagram was longer than the buffer; the rest is lost.
+    /// Returns whether the datagram was longer than the buffer; the rest is lost.
     #[doc(alias = "MSG_TRUNC")]
     pub fn is_truncated(&self) -> bool {
         self.truncated
