@@ -17,17 +17,17 @@ use crate::rights::{self, Received};
 
 /// A non-blocking Unix datagram socket, to be registered with a [`Poll`].
 ///
-/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event reports when to try
 /// again. No send raises SIGPIPE. The socket is close-on-exec. Dropping it ends its registration
 /// and closes it; it does not remove the file at its path.
 ///
 /// A call moves one datagram, whole or not at all, but for this: what does not fit into the
-/// receiver's buffers is lost. [`recv_fds`](UnixDatagram::recv_fds) tells when that happened. A
+/// receiver's buffers is lost. [`recv_fds`](UnixDatagram::recv_fds) reports when that happened. A
 /// datagram may be empty: receiving `Ok(0)` is one of those, not an end. None is lost on the way:
 /// while the receiver's queue is full, sending is `WouldBlock`.
 ///
 /// # Platform-specific behaviour
-/// macOS and the BSDs say `ENOBUFS` of a full queue, and no event tells when there is room: try
+/// On macOS and the BSDs a full queue is `ENOBUFS`, and no event reports when there is room: try
 /// again later. On Linux the event comes if the socket is connected to that receiver.
 ///
 /// # Examples

@@ -18,7 +18,7 @@ use crate::rights::{self, Received};
 
 /// A non-blocking Unix stream, to be registered with a [`Poll`].
 ///
-/// No method blocks: what cannot be done now is `WouldBlock`, and an event tells when to try
+/// No method blocks: what cannot be done now is `WouldBlock`, and an event reports when to try
 /// again. Reading and writing need no more than `&UnixStream`, so that both halves can be used from
 /// different threads.
 ///
@@ -538,7 +538,7 @@ impl UnixStream {
     /// let message = [b'x'; 4096];
     /// let count = one.try_io(Ready::WRITABLE, |stream| SockRef::from(stream).send(&message))?;
     /// if count < message.len() {
-    ///     one.mark_drained(Ready::WRITABLE); // an event tells when to send the rest
+    ///     one.mark_drained(Ready::WRITABLE); // an event reports when to send the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
