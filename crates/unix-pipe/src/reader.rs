@@ -177,7 +177,7 @@ impl PipeReader {
     /// let mut buf = [0; 16];
     /// let count = reader.try_io(Ready::READABLE, |mut reader| reader.read(&mut buf))?;
     /// if count < buf.len() {
-    ///     reader.mark_drained(Ready::READABLE); // an event tells when to read on
+    ///     reader.mark_drained(Ready::READABLE); // an event reports when to read on
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```

@@ -161,7 +161,7 @@ impl PipeWriter {
     /// let message = [b'x'; 4096];
     /// let count = writer.try_io(Ready::WRITABLE, |mut writer| writer.write(&message))?;
     /// if count < message.len() {
-    ///     writer.mark_drained(Ready::WRITABLE); // an event tells when to write the rest
+    ///     writer.mark_drained(Ready::WRITABLE); // an event reports when to write the rest
     /// }
     /// # Ok::<(), std::io::Error>(())
     /// ```
