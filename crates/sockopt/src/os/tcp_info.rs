@@ -1,6 +1,6 @@
-//! What Linux tells about a TCP connection: `struct tcp_info`, read field by field.
+//! The state of a TCP connection on Linux: `struct tcp_info`, read field by field.
 //!
-//! The structure only ever grew, so that the length of an answer tells what it holds.
+//! The structure only ever grew, so that the length of an answer determines which fields it holds.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::option::{Info, Value, sealed};
 
 /// The kernel's state of a TCP connection, read by [`TCP_INFO`](crate::TCP_INFO).
 ///
-/// A field is an `Option` where an older kernel does not tell, or where there is no value yet.
+/// A field is an `Option` where an older kernel does not report it, or where there is no value yet.
 /// Counters start with the connection.
 ///
 /// # Examples
