@@ -86,37 +86,37 @@ impl Event {
         self.token
     }
 
-    /// Tells whether a read would not block: there is data, the end of the stream, or an error.
+    /// Returns whether a read would not block: there is data, the end of the stream, or an error.
     pub const fn is_readable(&self) -> bool {
         self.readiness().is_readable()
     }
 
-    /// Tells whether a write would not block: there is room, or an error to be told.
+    /// Returns whether a write would not block: there is room, or an error to return.
     pub const fn is_writable(&self) -> bool {
         self.readiness().is_writable()
     }
 
-    /// Tells whether priority (out-of-band) data is there.
+    /// Returns whether priority (out-of-band) data is there.
     pub const fn is_priority(&self) -> bool {
         self.readiness().is_priority()
     }
 
-    /// Tells whether the source is in an error state.
+    /// Returns whether the source is in an error state.
     pub const fn is_error(&self) -> bool {
         self.readiness().is_error()
     }
 
-    /// Tells whether the source hung up: both directions are closed.
+    /// Returns whether the source hung up: both directions are closed.
     pub const fn is_hup(&self) -> bool {
         self.readiness().is_hup()
     }
 
-    /// Tells whether nothing more will arrive after what can be read now.
+    /// Returns whether nothing more will arrive after what can be read now.
     pub const fn is_read_closed(&self) -> bool {
         self.readiness().is_read_closed()
     }
 
-    /// Tells whether nothing more can be written.
+    /// Returns whether nothing more can be written.
     pub const fn is_write_closed(&self) -> bool {
         self.readiness().is_write_closed()
     }

@@ -55,22 +55,22 @@ impl PollOpt {
         PollOpt::EXCLUSIVE
     }
 
-    /// Tells whether [`PollOpt::EDGE`] is in the set.
+    /// Returns whether [`PollOpt::EDGE`] is in the set.
     pub const fn is_edge(&self) -> bool {
         self.contains(PollOpt::EDGE)
     }
 
-    /// Tells whether [`PollOpt::LEVEL`] is in the set.
+    /// Returns whether [`PollOpt::LEVEL`] is in the set.
     pub const fn is_level(&self) -> bool {
         self.contains(PollOpt::LEVEL)
     }
 
-    /// Tells whether [`PollOpt::ONESHOT`] is in the set.
+    /// Returns whether [`PollOpt::ONESHOT`] is in the set.
     pub const fn is_oneshot(&self) -> bool {
         self.contains(PollOpt::ONESHOT)
     }
 
-    /// Tells whether [`PollOpt::EXCLUSIVE`] is in the set.
+    /// Returns whether [`PollOpt::EXCLUSIVE`] is in the set.
     pub const fn is_exclusive(&self) -> bool {
         self.contains(PollOpt::EXCLUSIVE)
     }

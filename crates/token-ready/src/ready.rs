@@ -31,7 +31,7 @@ bitflags::bitflags! {
         const READABLE = 1 << 0;
         /// A write would not block.
         const WRITABLE = 1 << 1;
-        /// The source is in an error state; for a socket, `take_error` tells which.
+        /// The source is in an error state; for a socket, `take_error` returns which.
         const ERROR = 1 << 2;
         /// The source hung up: both directions are closed.
         const HUP = 1 << 3;
@@ -81,37 +81,37 @@ impl Ready {
         Ready::WRITE_CLOSED
     }
 
-    /// Tells whether [`Ready::READABLE`] is in the set.
+    /// Returns whether [`Ready::READABLE`] is in the set.
     pub const fn is_readable(&self) -> bool {
         self.contains(Ready::READABLE)
     }
 
-    /// Tells whether [`Ready::WRITABLE`] is in the set.
+    /// Returns whether [`Ready::WRITABLE`] is in the set.
     pub const fn is_writable(&self) -> bool {
         self.contains(Ready::WRITABLE)
     }
 
-    /// Tells whether [`Ready::PRIORITY`] is in the set.
+    /// Returns whether [`Ready::PRIORITY`] is in the set.
     pub const fn is_priority(&self) -> bool {
         self.contains(Ready::PRIORITY)
     }
 
-    /// Tells whether [`Ready::ERROR`] is in the set.
+    /// Returns whether [`Ready::ERROR`] is in the set.
     pub const fn is_error(&self) -> bool {
         self.contains(Ready::ERROR)
     }
 
-    /// Tells whether [`Ready::HUP`] is in the set.
+    /// Returns whether [`Ready::HUP`] is in the set.
     pub const fn is_hup(&self) -> bool {
         self.contains(Ready::HUP)
     }
 
-    /// Tells whether [`Ready::READ_CLOSED`] is in the set.
+    /// Returns whether [`Ready::READ_CLOSED`] is in the set.
     pub const fn is_read_closed(&self) -> bool {
         self.contains(Ready::READ_CLOSED)
     }
 
-    /// Tells whether [`Ready::WRITE_CLOSED`] is in the set.
+    /// Returns whether [`Ready::WRITE_CLOSED`] is in the set.
     pub const fn is_write_closed(&self) -> bool {
         self.contains(Ready::WRITE_CLOSED)
     }

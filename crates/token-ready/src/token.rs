@@ -4,7 +4,7 @@
 ///
 /// Any value may be used, `usize::MAX` included: none is reserved. An index into a table of the program is
 /// the best one. If it is an address, and several threads poll or drop, free what is there only when no
-/// thread can have an event with it any more: `Batches::are_over` tells.
+/// thread can have an event with it any more: `Batches::are_over` reports that.
 ///
 /// ```
 /// use readywire::Token;
