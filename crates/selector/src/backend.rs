@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::sys;
 
-/// An interface of the operating system that tells which sources are ready.
+/// An interface of the operating system that reports which sources are ready.
 ///
 /// ```
 /// use readywire::{Backend, Poll};

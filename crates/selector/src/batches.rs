@@ -64,7 +64,7 @@ impl Batches {
         }
     }
 
-    /// Tells whether no thread can have an event any more that it took from a batch before
+    /// Returns whether no thread can have an event any more that it took from a batch before
     /// [`Poll::batches`](crate::Poll::batches) was called, or that was of a registration which had ended before.
     ///
     /// Once true it stays so, on 32-bit targets until an `Events` was polled into 2³² times. What the

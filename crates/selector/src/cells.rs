@@ -143,7 +143,7 @@ impl Cell {
         Next::after(before, after)
     }
 
-    /// Sets a waker's readiness; tells whether the caller has to put the cell into the queue.
+    /// Sets a waker's readiness; returns whether the caller has to put the cell into the queue.
     ///
     /// Whatever the calling thread wrote before is visible to who takes the cell out afterwards.
     #[inline]
@@ -326,7 +326,7 @@ fn generation(word: u64) -> u32 {
     (word / bits::GENERATION) as u32
 }
 
-/// Tells whether it is a waker without a token.
+/// Returns whether it is a waker without a token.
 fn is_silent(word: u64) -> bool {
     word & (bits::WAKER | bits::MASK) == bits::WAKER
 }

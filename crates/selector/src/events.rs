@@ -96,7 +96,7 @@ impl Events {
         self.raw.len()
     }
 
-    /// Tells whether the last poll returned no event.
+    /// Returns whether the last poll returned no event.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
@@ -182,7 +182,7 @@ impl Events {
         }
     }
 
-    /// Tells whether [`settle`](Events::settle) would certainly do nothing to a batch that is not empty.
+    /// Returns whether [`settle`](Events::settle) would certainly do nothing to a batch that is not empty.
     #[inline]
     pub(crate) fn is_settled(&self, shared: &Shared) -> bool {
         self.raw.first().is_some_and(|first| {

@@ -53,10 +53,9 @@ use crate::{Backend, Batches, BusyPoll, Evented, Events, RegistrationError};
 /// interest is reported but errors and hang-ups. Once `deregister` has returned or the source is
 /// dropped, no event of that registration is handed out any more: not from a batch that was polled
 /// before, not to another source that got the same descriptor number. Where one thread polls and
-/// another drops, the first may still hold an event that it took from its batch before; [`Batches`]
-/// tells when that is over. `reregister` does not end a
-/// registration: its event in a batch survives, with the new token and within the new interest.
-/// Dropping the `Poll` ends all its registrations, so that a batch which outlives it holds wakes
+/// another drops, the first may still hold an event that it took from its batch before; [`Batches`] reports when that
+/// is over. `reregister` does not end a registration: its event in a batch survives, with the new token and within
+/// the new interest. Dropping the `Poll` ends all its registrations, so that a batch which outlives it holds wakes
 /// alone.
 ///
 /// # Threads
@@ -138,7 +137,7 @@ pub struct Poll {
     _owner: Owner,
 }
 
-/// Tells one [`Poll`] from another, see [`Poll::id`].
+/// Identifies a [`Poll`], see [`Poll::id`].
 ///
 /// # Examples
 /// ```
@@ -261,10 +260,10 @@ impl Poll {
         Selector::use_millisecond_timeouts();
     }
 
-    /// Returns what tells this `Poll` from every other one of the process, also from those that are gone.
+    /// Returns the identity of this `Poll`, which no other one of the process has, not even one that is gone.
     ///
     /// It is for a runtime with a `Poll` for each thread, whose sources check that they are used with
-    /// their own. What is registered needs no check: [`RegistrationError::OtherPoll`] tells.
+    /// their own. A registered source needs no check: [`RegistrationError::OtherPoll`] reports it.
     ///
     /// # Examples
     /// ```
@@ -764,7 +763,7 @@ impl Inner {
         }
     }
 
-    /// Tells whether registering `source` makes no new room.
+    /// Returns whether registering `source` makes no new room.
     #[cfg_attr(windows, expect(dead_code, reason = "descriptors are a Unix thing"))]
     pub(crate) fn has_slot(&self, source: RawSource) -> bool {
         sys::index(source, &self.shared.table).is_ok_and(|index| self.shared.table.has_slot(index))

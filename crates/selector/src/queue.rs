@@ -118,7 +118,7 @@ impl Queue {
         Pushed::from_bits(self.head()).len
     }
 
-    /// Tells whether there is nothing to drain.
+    /// Returns whether there is nothing to drain.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.head() == 0
@@ -296,7 +296,7 @@ impl Sleep {
         }
     }
 
-    /// Ends what [`enter`](Sleep::enter) began, and tells whether somebody was being woken; the
+    /// Ends what [`enter`](Sleep::enter) began, and returns whether somebody was being woken; the
     /// caller must drain the queue afterwards.
     #[inline]
     pub(crate) fn leave(&self, rest: Rest) -> bool {
@@ -336,7 +336,7 @@ impl Sleep {
         self.lent.store(nested, Ordering::Relaxed);
     }
 
-    /// Ends a poll that did not sleep, and tells whether it may have taken a sleeper's wake: then
+    /// Ends a poll that did not sleep, and returns whether it may have taken a sleeper's wake: then
     /// the caller must drain the queue, which nobody else was told of.
     #[inline]
     pub(crate) fn pass(&self) -> bool {
@@ -350,7 +350,7 @@ impl Sleep {
         true
     }
 
-    /// Tells whether the caller, who has just queued something, has to wake a sleeper.
+    /// Returns whether the caller, who has just queued something, has to wake a sleeper.
     #[inline]
     pub(crate) fn must_wake(&self) -> bool {
         let somebody = read(Ordering::SeqCst, |ordering| self.seat.load(ordering))

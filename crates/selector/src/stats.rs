@@ -110,7 +110,7 @@ impl Tally {
         self.polls.0.load(Ordering::Acquire)
     }
 
-    /// Tells whether the batch was closed.
+    /// Returns whether the batch was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

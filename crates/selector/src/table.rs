@@ -126,7 +126,7 @@ impl Table {
         self.slot(key.index())?.resolve(key)
     }
 
-    /// Tells whether there is room for `index` already.
+    /// Returns whether there is room for `index` already.
     pub(crate) fn has_slot(&self, index: Index) -> bool {
         self.slot(index).is_some()
     }

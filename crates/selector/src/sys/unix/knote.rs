@@ -145,7 +145,7 @@ impl Watch {
         filter
     }
 
-    /// Tells whether a report needs a look at the watch: because reports depend on one another, or
+    /// Returns whether a report needs a look at the watch: because reports depend on one another, or
     /// to find the filter they are about.
     fn is_tracked(&self) -> bool {
         let several = self.filters().count() > 1;
@@ -214,7 +214,7 @@ impl Watch {
     }
 }
 
-/// Tells whether a filter may go off with nothing to report.
+/// Returns whether a filter may go off with nothing to report.
 fn sparse(filter: Filter, how: How) -> bool {
     how.ends || filter == Filter::Except
 }

@@ -128,7 +128,7 @@ impl Kqueue {
         }
     }
 
-    /// Tells whether the system still watches what it was told to, by having it look again.
+    /// Returns whether the system still watches what it was told to, by having it look again.
     fn stands(&self, fd: RawFd, watch: &Watch) -> io::Result<bool> {
         let mut renewed: Vec<Kevent> = watch
             .filters()
@@ -430,7 +430,7 @@ fn follow_up(fd: RawFd, filter: Filter, watch: &Watch, then: Then, changes: &mut
     }
 }
 
-/// Tells whether `EVFILT_WRITE` was refused because nobody reads: `EPIPE`, but NetBSD gives the
+/// Returns whether `EVFILT_WRITE` was refused because nobody reads: `EPIPE`, but NetBSD gives the
 /// error of a descriptor that is not open.
 fn is_broken(fd: RawFd, error: c_int) -> bool {
     // SAFETY: asks for the flags of a number, open or not; touches no memory of ours.

@@ -350,7 +350,7 @@ fn elided_wakes_do_not_become_fewer(backend: Backend) {
     assert_eq!(counts(&poll), (1, 5));
 }
 
-/// Wakes `poll`, which nobody polls; tells whether that cost a system call.
+/// Wakes `poll`, which nobody polls; returns whether that cost a system call.
 #[track_caller]
 fn wake_is_sent(poll: &Poll, events: &mut Events, waker: &Waker) -> bool {
     let before = poll.stats().wakes_sent;
