@@ -1,8 +1,8 @@
 //! Readiness-based, non-blocking TCP: one thread, thousands of connections, no runtime.
 //!
-//! A program registers its sockets with a [`Poll`], each under a [`Token`], and says what it waits
-//! for ([`Ready`]) and when it wants to hear of it ([`PollOpt`]). [`Poll::poll`] then sleeps until
-//! something is ready and tells what in [`Events`]; reading and writing is up to the program. The
+//! A program registers its sockets with a [`Poll`], each under a [`Token`], with the readiness that it waits for
+//! ([`Ready`]) and the trigger ([`PollOpt`]). [`Poll::poll`] then sleeps until a source is ready and
+//! returns the ready ones as [`Events`]; reading and writing is up to the program. The
 //! model and the names are those of mio 0.6, the guarantees go further: see
 //! [below](#what-holds-everywhere).
 //!

@@ -87,7 +87,7 @@ impl Member {
         Some(printable(&line))
     }
 
-    /// Tells whether the line that is coming does not fit.
+    /// Returns whether the line that is coming does not fit.
     pub(crate) fn says_too_much(&self) -> bool {
         self.input.len() == LINE && !self.input.contains(&b'\n')
     }

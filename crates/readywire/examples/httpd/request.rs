@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
             .map(|field| field.value)
     }
 
-    /// Tells whether a field that is a list has a certain member.
+    /// Returns whether a field that is a list has a certain member.
     fn lists(&self, name: &'static str, member: &str) -> bool {
         self.all(name)
             .flat_map(|value| value.split(|byte| *byte == b','))

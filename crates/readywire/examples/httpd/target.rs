@@ -33,7 +33,7 @@ pub(crate) fn path(target: &str) -> Result<&str, Status> {
     Ok(if path.is_empty() { "/" } else { path })
 }
 
-/// Tells whether a target is one that no file has, but another method than GET and HEAD may have:
+/// Returns whether a target is one that no file has, but another method than GET and HEAD may have:
 /// `*` with OPTIONS (asterisk-form), and `host:port` with CONNECT (authority-form).
 pub(crate) fn is_of_method(target: &str, method: &str) -> bool {
     match method {
@@ -43,7 +43,7 @@ pub(crate) fn is_of_method(target: &str, method: &str) -> bool {
     }
 }
 
-/// Tells whether the value of a field `Host` is `host` or `host:port`. The empty value is valid too.
+/// Returns whether the value of a field `Host` is `host` or `host:port`. The empty value is valid too.
 pub(crate) fn is_host(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|value| value.is_empty() || is_authority(value, false))
 }
@@ -53,7 +53,7 @@ fn without_scheme(target: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("http").then_some(rest)
 }
 
-/// Tells whether a text is a host that is not empty, and a port, which may be missing unless it is
+/// Returns whether a text is a host that is not empty, and a port, which may be missing unless it is
 /// `needed`. A user's name is refused: it only serves to deceive (RFC 9110 section 4.2.4).
 fn is_authority(text: &str, needed: bool) -> bool {
     let (host, port) = match text.strip_prefix('[') {
@@ -79,7 +79,7 @@ fn is_authority(text: &str, needed: bool) -> bool {
     !host.is_empty() && port_fits
 }
 
-/// Tells whether a text is an IPv6 address or one of a later version, such as `v7.a:b`.
+/// Returns whether a text is an IPv6 address or one of a later version, such as `v7.a:b`.
 fn is_ip_literal(text: &str) -> bool {
     let Some(future) = text.strip_prefix(['v', 'V']) else {
         return text.parse::<Ipv6Addr>().is_ok();
@@ -92,7 +92,7 @@ fn is_ip_literal(text: &str) -> bool {
     })
 }
 
-/// Tells whether a text has nothing in it but plain characters, `others` and complete escapes.
+/// Returns whether a text has nothing in it but plain characters, `others` and complete escapes.
 fn is_encoded(text: &str, others: &[u8]) -> bool {
     let mut parts = text.split('%');
     let fits = |part: &[u8]| {

@@ -57,7 +57,7 @@ impl Buffers {
 }
 
 impl Flow {
-    /// Moves bytes until one of the two ends would block or `rounds` are used up; tells whether
+    /// Moves bytes until one of the two ends would block or `rounds` are used up; returns whether
     /// there may be more to do.
     ///
     /// Nothing is read while something is held: a receiver that does not read makes the sender
@@ -107,7 +107,7 @@ impl Flow {
         }
     }
 
-    /// Tells whether everything was passed on, the end included.
+    /// Returns whether everything was passed on, the end included.
     pub(crate) fn is_over(&self) -> bool {
         self.closed
     }

@@ -20,7 +20,7 @@ mod code {
     pub(super) const OUT_OF_DESCRIPTORS: &[i32] = &[10024];
 }
 
-/// Tells whether an error of `accept(2)` is the listener's own, so that no later call succeeds.
+/// Returns whether an error of `accept(2)` is the listener's own, so that no later call succeeds.
 ///
 /// All others are to be survived: Linux returns pending errors of the network from `accept`, even
 /// `EOPNOTSUPP`, and a list of those is never complete.
@@ -28,12 +28,12 @@ pub(crate) fn is_listeners_own(error: &io::Error) -> bool {
     has_code(error, code::LISTENERS_OWN)
 }
 
-/// Tells whether the process or the system has no descriptor or memory left for a connection.
+/// Returns whether the process or the system has no descriptor or memory left for a connection.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     has_code(error, code::SHORTAGE)
 }
 
-/// Tells whether the process or the system has no descriptor left.
+/// Returns whether the process or the system has no descriptor left.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     has_code(error, code::OUT_OF_DESCRIPTORS)
 }
