@@ -71,7 +71,7 @@ pub fn descriptors() -> Vec<RawFd> {
     open
 }
 
-/// Tells whether a descriptor is closed when another program is executed.
+/// Returns whether a descriptor is closed when another program is executed.
 ///
 /// # Panics
 /// If the descriptor is not open.
