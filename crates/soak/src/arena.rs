@@ -258,7 +258,7 @@ impl Retired {
         }
     }
 
-    /// Tells whether `token` had ended by `then`.
+    /// Returns whether `token` had ended by `then`.
     fn before(&self, token: Token, then: Epoch) -> bool {
         let tokens = self.tokens.lock().expect("no panic");
         tokens.get(&token).is_none_or(|ended| *ended <= then)

@@ -56,7 +56,7 @@ impl Memory {
         self.0.extend(resident());
     }
 
-    /// Tells whether the last sample is above those of the end of the warm-up.
+    /// Returns whether the last sample is above those of the end of the warm-up.
     pub(crate) fn has_grown(&self) -> bool {
         match (self.warm(), self.0.last()) {
             (Some(warm), Some(last)) if self.0.len() >= Memory::FEWEST => {

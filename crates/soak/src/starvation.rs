@@ -5,7 +5,7 @@ use std::io;
 #[cfg(unix)]
 pub(crate) use unix::{limit_descriptors, starve};
 
-/// Tells whether the process has no descriptor left.
+/// Returns whether the process has no descriptor left.
 pub(crate) fn is_starved(error: &io::Error) -> bool {
     // `EMFILE` has this number on every Unix; Windows has no limit that is small enough to reach.
     cfg!(unix) && error.raw_os_error() == Some(24)
