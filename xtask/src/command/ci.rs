@@ -21,6 +21,7 @@ const CHECKS: &[&str] = &[
     "netns",
     "sandbox",
     "soak --minutes 1",
+    "dependents",
     "fuzz --seconds 60",
 ];
 
