@@ -99,11 +99,24 @@ fn all(sh: &Shell) -> Result<Vec<Suite>> {
             ],
         },
     };
+    let tokio_util = Suite {
+        name: "tokio-util",
+        layer: "mio-1",
+        folder: "tokio-util",
+        contents: Contents::Package {
+            name: "tokio-util",
+            version: "0.7.20",
+            part: ("", "tokio-util"),
+            arguments: &["--package=tokio-util", "--features=full"],
+            on_windows: &[],
+        },
+    };
     Ok(vec![
         mio("mio-0.6", &[]),
         mio("mio-0.6-without-deprecated", &["--no-default-features"]),
         programs(sh, "programs-06", "mio-06")?,
         tokio,
+        tokio_util,
         programs(sh, "programs-1", "mio-1")?,
     ])
 }
