@@ -54,7 +54,11 @@ impl Dependents {
         let mut summary = Summary::default();
         let wine = if self.wine {
             suites.retain(Suite::is_for_windows);
-            Some(Session::start(sh)?)
+            let wine = Session::start(sh)?;
+            for layer in &LAYERS {
+                summary.step(layer.name, || check_on_windows(sh, &wine, layer));
+            }
+            Some(wine)
         } else {
             crate::suite::install_programs(sh)?;
             for layer in &LAYERS {
@@ -121,7 +125,20 @@ fn check(sh: &Shell, layer: &Layer) -> Result<()> {
     }
     let documentation = cmd!(sh, "cargo doc --no-deps --all-features");
     documentation.env("RUSTDOCFLAGS", "--deny warnings").run()?;
-    Ok(cmd!(sh, "cargo test --all-features").run()?)
+    cmd!(sh, "cargo test --all-features").run()?;
+    let tests = cmd!(sh, "cargo test --all-features --test it");
+    let tests = tests.env("RUSTFLAGS", "--cfg mio_backend_from_environment");
+    Ok(tests.env("MIO_BACKEND", "poll").run()?)
+}
+
+/// Runs a layer's tests under Wine.
+fn check_on_windows(sh: &Shell, wine: &Session<'_>, layer: &Layer) -> Result<()> {
+    let _folder = sh.push_dir(workspace::root().join("crates").join(layer.name));
+    let target = Session::TARGET;
+    let tests = wine
+        .cargo()?
+        .args(["test", "--all-features", "--target", target]);
+    Ok(tests.run()?)
 }
 
 /// How the tests of each suite or program ended, by what they ran on. `Display` is a table.
