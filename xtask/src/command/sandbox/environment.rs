@@ -16,6 +16,14 @@ pub(super) struct Environment {
     /// Prepares a network for it; without this it has the machine's.
     pub(super) network: Option<fn(&Namespace<'_>) -> Result<()>>,
     pub(super) run: fn(&Room<'_>) -> Result<Tally>,
+    /// Why tests are skipped there, in CI too: the reasons that tests give.
+    pub(super) skips: &'static [&'static str],
+}
+
+impl Environment {
+    fn with_skips(self, skips: &'static [&'static str]) -> Self {
+        Self { skips, ..self }
+    }
 }
 
 /// What the launcher does to the process.
@@ -68,11 +76,47 @@ const REPLACEABLE: &[&str] = &[
 /// `prctl(PR_GET_TIMERSLACK)`.
 pub(super) const TIMER_SLACK: &str = "timer-slack";
 
-const KERNELS: &[Version] = &[(3, 17), (4, 9), (4, 19), (5, 4), (5, 10)];
+/// Versions of Linux, with the reasons why tests are skipped there.
+const KERNELS: &[(Version, &[&str])] = &[
+    ((3, 17), &["no SO_INCOMING_CPU", "no TCP_FASTOPEN_CONNECT"]),
+    ((4, 9), &["no TCP_FASTOPEN_CONNECT"]),
+    ((4, 19), &[]),
+    ((5, 4), &[]),
+    ((5, 10), &[]),
+];
+
+const GVISOR_SKIPS: &[&str] = &[
+    "no IPV6_FLOWINFO_SEND",
+    "no IPV6_MULTICAST_HOPS",
+    "no IPV6_MULTICAST_LOOP",
+    "no IPV6_UNICAST_HOPS",
+    "no SO_BUSY_POLL",
+    "no SO_INCOMING_CPU",
+    "no SO_MARK",
+    "no SO_PRIORITY",
+    "no TCP_FASTOPEN",
+    "no TCP_FASTOPEN_CONNECT",
+    "no TCP_NOTSENT_LOWAT",
+    "no buffers past the limit, and no error",
+    "no urgent data",
+];
+
+const CHROOT_SKIPS: &[&str] = &[
+    "no /bin/sh",
+    "no /dev/fd",
+    "no /proc/sys/kernel/osrelease",
+    "no /proc/sys/net/core/rmem_max",
+    "no /proc/sys/net/core/wmem_max",
+    "no /proc/sys/net/ipv4/tcp_fastopen",
+    "no cat",
+    "no strace",
+];
+
+const NO_IPV6: &str = "no IPv6";
 
 /// All environments.
 pub(super) fn all() -> Vec<Environment> {
-    let kernels = KERNELS.iter().map(|&version| {
+    let kernels = KERNELS.iter().map(|&(version, skips)| {
         let (major, minor) = version;
         environment(
             format!("linux-{major}.{minor}"),
@@ -84,6 +128,7 @@ pub(super) fn all() -> Vec<Environment> {
             Setup::Kernel(version),
             lab::tests_and_echo,
         )
+        .with_skips(skips)
     });
     let gvisor = environment(
         "gvisor",
@@ -92,7 +137,8 @@ pub(super) fn all() -> Vec<Environment> {
          does differently beyond that is not shown, its own TCP above all.",
         Setup::Gvisor,
         lab::tests_and_echo,
-    );
+    )
+    .with_skips(GVISOR_SKIPS);
     let single = REPLACEABLE.iter().flat_map(|call| {
         [
             (Refusal::Unknown, "ENOSYS"),
@@ -158,7 +204,8 @@ pub(super) fn all() -> Vec<Environment> {
              /sys or /etc.",
             Setup::Chroot,
             lab::tests_and_echo,
-        ),
+        )
+        .with_skips(CHROOT_SKIPS),
         environment(
             "blocked-signals",
             "All signals are blocked from the start.",
@@ -176,7 +223,8 @@ pub(super) fn all() -> Vec<Environment> {
             "A kernel without IPv6: no socket of that family can be made.",
             Setup::NoIpv6,
             lab::tests_and_echo,
-        ),
+        )
+        .with_skips(&[NO_IPV6]),
         Environment {
             network: Some(|network| network.set("net.ipv6.conf.all.disable_ipv6", "1")),
             ..environment(
@@ -185,6 +233,7 @@ pub(super) fn all() -> Vec<Environment> {
                 Setup::Nothing,
                 lab::tests_and_echo,
             )
+            .with_skips(&[NO_IPV6])
         },
         Environment {
             network: Some(|network| {
@@ -229,5 +278,6 @@ fn environment(
         setup,
         network: None,
         run,
+        skips: &[],
     }
 }

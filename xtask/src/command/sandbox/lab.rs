@@ -1,6 +1,5 @@
 //! What runs in the environments: test programs and the example `echo`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, process};
@@ -12,6 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 use super::environment::{Environment, Setup};
 use crate::namespace::Namespace;
 use crate::process::{Ended, Running};
+use crate::suite::Skips;
 use crate::{cross, workspace};
 
 /// The packages whose tests run.
@@ -120,9 +120,7 @@ fn messages(cargo: Cmd<'_>) -> Result<Vec<Message>> {
 pub(super) struct Tally {
     pub(super) passed: usize,
     pub(super) failed: usize,
-    pub(super) skipped: usize,
-    /// How many of those have each reason; some have several.
-    pub(super) reasons: BTreeMap<String, usize>,
+    pub(super) skips: Skips,
     /// What the failed tests printed.
     pub(super) told: String,
 }
@@ -179,18 +177,18 @@ impl Tally {
         self.told.push('\n');
     }
 
+    /// Fails for each reason to skip a test that is not `expected`.
+    pub(super) fn expect_skips(&mut self, expected: &[&str]) {
+        let unexpected = self.skips.unexpected(expected);
+        if !unexpected.is_empty() {
+            self.fail(&unexpected);
+        }
+    }
+
     /// Moves tests from the passed to the skipped, by a list with a line for each reason of each test.
     fn count_skipped(&mut self, list: &str) {
-        let skipped: BTreeSet<_> = list
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .collect();
-        let tests: BTreeSet<_> = skipped.iter().map(|(test, _)| test).collect();
-        self.passed = self.passed.saturating_sub(tests.len());
-        self.skipped += tests.len();
-        for (_, reason) in &skipped {
-            *self.reasons.entry((*reason).to_owned()).or_default() += 1;
-        }
+        let skipped = self.skips.add(list);
+        self.passed = self.passed.saturating_sub(skipped);
     }
 }
 
@@ -473,18 +471,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_skipped_test_has_not_passed() {
+    fn a_skipped_test_has_not_passed_and_fails_unless_expected() {
         let mut tally = Tally {
             passed: 5,
             ..Tally::default()
         };
         tally.count_skipped("a b\tno IPv6\na b\tno IPv6\na c\tno IPv6\na c\tno strace\n");
-        assert_eq!((tally.passed, tally.skipped), (3, 2));
-        let reasons: Vec<_> = tally.reasons.into_iter().collect();
-        assert_eq!(
-            reasons,
-            [("no IPv6".to_owned(), 2), ("no strace".to_owned(), 1)]
-        );
+        assert_eq!(tally.passed, 3);
+        let skips = "2 skipped: no IPv6 (2), no strace (1)";
+        assert_eq!(tally.skips.to_string(), skips);
+        tally.expect_skips(&["no IPv6", "no strace"]);
+        assert_eq!(tally.failed, 0);
+        tally.expect_skips(&["no IPv6"]);
+        assert_eq!(tally.failed, 1);
+        assert!(tally.told.contains("no strace"), "{}", tally.told);
     }
 
     #[test]
