@@ -159,6 +159,11 @@ pub(super) fn all() -> Vec<Environment> {
                     lab::tests_of_selector
                 },
             )
+            .with_skips(if *call == "eventfd2" {
+                &["no eventfd(2)"]
+            } else {
+                &[]
+            })
         })
     });
     let mut environments: Vec<_> = kernels.chain([gvisor]).chain(single).collect();
