@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use futures_util::StreamExt;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
-use redis::{AsyncCommands, Client, RedisResult};
-use support::{Server, assert_bytes, on_each_runtime, pattern, unique_address};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult};
+use support::{DEADLINE, Server, assert_bytes, on_each_runtime, pattern, unique_address};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -69,7 +69,13 @@ fn on_each_transport<F: Future<Output = ()>>(test: impl Fn(Client) -> F) {
 }
 
 async fn connect(client: &Client) -> MultiplexedConnection {
-    let connection = client.get_multiplexed_async_connection().await;
+    // By itself it gives an answer up after half a second.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(DEADLINE))
+        .set_response_timeout(Some(DEADLINE));
+    let connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await;
     connection.expect("connect")
 }
 
@@ -203,7 +209,6 @@ fn a_blocked_client_waits_for_another() {
             .query_async(&mut consumer)
             .await
             .expect("an id");
-        consumer.set_response_timeout(support::DEADLINE);
         let consumer = tokio::spawn(async move {
             let found: (String, Vec<u8>) = consumer.blpop("queue", 0.0).await.expect("an element");
             found
@@ -261,7 +266,9 @@ fn the_death_of_the_server_is_noticed() {
 fn a_manager_connects_to_the_restarted_server() {
     on_each_runtime(async || {
         let mut redis = Redis::start();
-        let config = ConnectionManagerConfig::new();
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(DEADLINE))
+            .set_response_timeout(Some(DEADLINE));
         let manager = ConnectionManager::new_with_config(redis.by_tcp(), config).await;
         let mut manager = manager.expect("connect");
         for round in 0..3 {
