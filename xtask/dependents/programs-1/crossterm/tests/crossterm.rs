@@ -24,7 +24,8 @@ impl Program {
     #[track_caller]
     fn start(way: &str) -> Program {
         let terminal =
-            rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+            rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+                .expect("a terminal");
         rustix::pty::grantpt(&terminal).expect("grant");
         rustix::pty::unlockpt(&terminal).expect("unlock");
         let path = rustix::pty::ptsname(&terminal, Vec::new()).expect("its name");
