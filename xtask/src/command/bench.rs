@@ -86,6 +86,10 @@ impl Bench {
         }
 
         if self.filter.as_deref() == Some("tokio") {
+            ensure!(
+                baseline.is_none(),
+                "tokio's figures are not part of results.json: there is nothing to compare with"
+            );
             return self.compare_tokio(sh);
         }
 

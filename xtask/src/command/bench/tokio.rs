@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use super::format;
@@ -24,6 +24,7 @@ pub(super) fn compare(sh: &Shell, quick: bool) -> Result<String> {
     let readywire = build(sh, Mio::Readywire)?;
     let rounds = if quick { 3 } else { 9 };
     let cases = cmd!(sh, "{real}").quiet().read()?;
+    ensure!(!cases.is_empty(), "tokio-bench has no case");
     let mut report = "\
 # tokio on readywire, beside tokio on mio 1
 
@@ -88,13 +89,11 @@ fn build(sh: &Shell, mio: Mio) -> Result<PathBuf> {
 
 fn measure(sh: &Shell, program: &Path, case: &str) -> Result<Measured> {
     let output = cmd!(sh, "{program} {case} 0.5").quiet().read()?;
-    let numbers: Vec<f64> = output
-        .split_whitespace()
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    let [operations, seconds, processor] = numbers[..] else {
-        return None.with_context(|| format!("not what `{case}` should print: {output}"));
+    let numbers: Result<Vec<f64>, _> = output.split_whitespace().map(str::parse).collect();
+    let Ok(&[operations, seconds, processor]) = numbers.as_deref() else {
+        bail!("not what `{case}` should print: {output}");
     };
+    ensure!(operations > 0.0 && processor > 0.0, "`{case}` did nothing");
     Ok(Measured {
         rate: operations / seconds,
         processor: processor / operations,

@@ -1,6 +1,6 @@
 //! How the tests of a run ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::{Result, ensure};
@@ -24,6 +24,8 @@ pub(super) struct Outcomes {
     tests: BTreeMap<Test, Outcome>,
     /// How long the tests of each program took, in seconds.
     took: BTreeMap<String, f64>,
+    /// How many programs failed, be it after their last test.
+    failed_programs: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +61,33 @@ impl Outcomes {
                 outcomes.tests.insert(test, outcome);
             } else if let Some(seconds) = finished(line) {
                 outcomes.took.insert(program.clone(), seconds);
+            } else if let Some(count) = failed_programs(line) {
+                outcomes.failed_programs = count;
             }
         }
         outcomes
+    }
+
+    /// Returns the tests that failed.
+    pub(super) fn failed(&self) -> impl Iterator<Item = &Test> {
+        let failed = self
+            .tests
+            .iter()
+            .filter(|(_, outcome)| **outcome == Outcome::Failed);
+        failed.map(|(test, _)| test)
+    }
+
+    /// Returns whether a test of this name ran and passed, and no test failed.
+    pub(super) fn have_passed(&self, name: &str) -> bool {
+        let passed =
+            |(test, outcome): (&Test, &Outcome)| test.name == name && *outcome == Outcome::Passed;
+        self.failed_programs == 0 && self.tests.iter().any(passed)
+    }
+
+    /// How many programs failed although their tests passed.
+    fn crashes(&self) -> usize {
+        let programs: BTreeSet<&String> = self.failed().map(|test| &test.program).collect();
+        self.failed_programs.saturating_sub(programs.len())
     }
 
     /// Counts the tests by what `group` returns for the source file of their program.
@@ -90,7 +116,8 @@ impl Outcomes {
     /// Returns the tests that ended otherwise than expected.
     ///
     /// # Errors
-    /// Tests did not run that ran in the other run, or the other way round.
+    /// Tests did not run that ran in the other run, or the other way round, or more programs failed whose tests
+    /// had passed.
     pub(super) fn differences(&self, expected: &Outcomes) -> Result<Vec<Test>> {
         let missing: Vec<String> = expected
             .tests
@@ -104,6 +131,11 @@ impl Outcomes {
             "{} tests ran instead of {}",
             self.tests.len(),
             expected.tests.len()
+        );
+        ensure!(
+            self.crashes() <= expected.crashes(),
+            "{} programs failed although their tests passed",
+            self.crashes()
         );
         let differs = |(test, outcome): (&Test, &Outcome)| {
             (expected.tests.get(test) != Some(outcome)).then(|| test.clone())
@@ -143,6 +175,13 @@ fn ended(line: &str) -> Option<(&str, Outcome)> {
     Some((name.trim_end_matches(" - should panic"), outcome))
 }
 
+/// Reads how many programs failed, which cargo prints at the end.
+fn failed_programs(line: &str) -> Option<usize> {
+    let (count, rest) = line.strip_prefix("error: ")?.split_once(' ')?;
+    let is_end = rest == "target failed:" || rest == "targets failed:";
+    count.parse().ok().filter(|_| is_end)
+}
+
 /// Reads how many seconds the tests of a program took.
 fn finished(line: &str) -> Option<f64> {
     let (_, seconds) = line
@@ -166,6 +205,8 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 test echo ... FAILED
 test later ... ignored, slow
 test result: FAILED. 0 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.50s
+error: 1 target failed:
+    `--test tcp_echo`
 ";
 
     fn test(program: &str, name: &str) -> Test {
@@ -195,10 +236,31 @@ test result: FAILED. 0 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
     #[test]
     fn a_test_that_ended_otherwise_is_a_difference() {
         let expected = Outcomes::parse(OUTPUT);
-        let outcomes = Outcomes::parse(&OUTPUT.replace("echo ... FAILED", "echo ... ok"));
+        let output = OUTPUT.replace("echo ... FAILED", "echo ... ok");
+        let outcomes = Outcomes::parse(&output.replace("error: 1 target failed:", ""));
         let differences = outcomes.differences(&expected).unwrap();
         assert_eq!(differences, [test("tests/tcp_echo.rs", "echo")]);
         assert!(expected.differences(&expected).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_program_that_fails_after_its_tests_is_an_error() {
+        let expected = Outcomes::parse(OUTPUT);
+        let crashed = OUTPUT.replace("1 target failed:", "2 targets failed:");
+        let crashed = Outcomes::parse(&crashed);
+        assert!(crashed.differences(&expected).is_err());
+        assert!(expected.differences(&crashed).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_test_passes_alone_if_it_ran() {
+        let alone = "     Running tests/tcp_echo.rs (x)\ntest echo ... ok\n";
+        assert!(Outcomes::parse(alone).have_passed("echo"));
+        assert!(!Outcomes::parse(alone).have_passed("later"));
+        let ignored = alone.replace("... ok", "... ignored");
+        assert!(!Outcomes::parse(&ignored).have_passed("echo"));
+        let crashed = format!("{alone}error: 1 target failed:\n");
+        assert!(!Outcomes::parse(&crashed).have_passed("echo"));
     }
 
     #[test]

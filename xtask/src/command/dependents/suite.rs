@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
@@ -156,6 +156,11 @@ impl Suite {
         format!("{}: {name}", self.layer)
     }
 
+    /// Whether its tests are ours: each has to pass on the real mio.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.contents, Contents::Programs(_))
+    }
+
     /// Whether it has tests to run on Windows.
     pub(super) fn is_for_windows(&self) -> bool {
         matches!(self.contents, Contents::Package { on_windows, .. } if !on_windows.is_empty())
@@ -228,8 +233,23 @@ pub(crate) fn patch(sh: &Shell, folder: &Path, layer: &str, mio: Mio) -> Result<
     )
     .quiet()
     .run()?;
+    let packages = metadata(sh, &manifest)?.packages;
+    let is_layer =
+        |package: &Package| package.name == "mio" && package.manifest_path.starts_with(&layer);
+    ensure!(
+        packages.iter().any(is_layer),
+        "{} does not depend on {}: cargo did not take the patch",
+        manifest.display(),
+        layer.display()
+    );
     Ok(())
 }
+
+/// For how many seconds the tests of a suite may run: one that hangs would hang for ever.
+const LIMIT: &str = "1200";
+
+/// A build may take as long as it takes.
+const NO_LIMIT: &str = "0";
 
 /// A copy of a suite's workspace, with the real mio or with a layer in its place.
 pub(super) struct Build<'a> {
@@ -264,7 +284,7 @@ impl<'a> Build<'a> {
             folder,
             wine,
         };
-        let mut tests = build.cargo_test("")?;
+        let mut tests = build.cargo_test("", NO_LIMIT)?;
         let status = tests.args(build.tests()).arg("--no-run").status()?;
         ensure!(status.success(), "cannot build the tests of {}", suite.name);
         Ok(build)
@@ -274,7 +294,7 @@ impl<'a> Build<'a> {
     pub(super) fn run(&self, backend: &str) -> Result<Outcomes> {
         let log = self.folder.join(format!("{backend}.log"));
         let output = File::create(&log)?;
-        let mut tests = self.cargo_test(backend)?;
+        let mut tests = self.cargo_test(backend, LIMIT)?;
         tests.args(self.tests()).arg("--no-fail-fast");
         // Programs and their tests are told apart by the order of the lines.
         tests.stdout(output.try_clone()?).stderr(output);
@@ -288,7 +308,7 @@ impl<'a> Build<'a> {
 
     /// Runs one test.
     pub(super) fn run_alone(&self, test: &Test, backend: &str) -> Result<()> {
-        let mut tests = self.cargo_test(backend)?;
+        let mut tests = self.cargo_test(backend, LIMIT)?;
         // Programs elsewhere are few: all of them run, and one has the test.
         if let Some(name) = target(&test.program) {
             tests.args(["--test", name]);
@@ -297,15 +317,14 @@ impl<'a> Build<'a> {
         } else {
             tests.arg("--tests");
         }
-        tests.args(["--quiet", "--", "--exact", &test.name]);
+        tests.args(["--no-fail-fast", "--", "--exact", &test.name]);
         let output = tests.output()?;
-        if !output.status.success() {
-            bail!(
-                "{test} failed:\n{}{}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
+        let [outcomes, errors] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        ensure!(
+            output.status.success() && Outcomes::parse(&outcomes).have_passed(&test.name),
+            "{test} did not pass:\n{outcomes}{errors}"
+        );
         Ok(())
     }
 
@@ -317,10 +336,9 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn cargo_test(&self, backend: &str) -> Result<Command> {
-        // A test that hangs would hang for ever.
+    fn cargo_test(&self, backend: &str, limit: &str) -> Result<Command> {
         let mut tests = Command::new("timeout");
-        tests.args(["--kill-after", "10", "1200"]);
+        tests.args(["--kill-after", "10", limit]);
         if let Some(wine) = self.wine {
             let cargo = Command::from(wine.cargo()?);
             tests.arg(cargo.get_program());
