@@ -70,7 +70,9 @@ impl Batches {
     /// Once true it stays so, on 32-bit targets until an `Events` was polled into 2³² times. What the
     /// threads did with those events is visible to the caller. A thread that sleeps in a poll, or does not
     /// poll again, holds it up: a [`Waker`](crate::Waker) ends the poll. It relies on a thread being done
-    /// with the events of a batch when it polls into that batch again.
+    /// with the events of a batch when it polls into that batch again. It also relies on the registration having
+    /// ended by `deregister` or by dropping the source while the descriptor was open: where another thread closed the
+    /// descriptor before, it may become true one batch too early.
     ///
     /// Events of wakers are not covered: one that was pending when its waker was dropped is delivered by a later poll.
     pub fn are_over(&self) -> bool {

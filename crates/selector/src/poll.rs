@@ -415,8 +415,7 @@ impl Poll {
     /// thousandth of the timeout if that is more. From 5.11 on a timeout below a thousand times the slack
     /// of the thread that made the `Poll` (50 ms) is shortened by that slack, so that it ends in time, or as
     /// late as the thread takes to wake up; should the kernel end it early, a second system call waits
-    /// for the rest. A timeout of a second or more is rounded up to milliseconds, and one of whole
-    /// milliseconds needs no more: `epoll_wait` takes 100 ns less than `epoll_pwait2`.
+    /// for the rest. A timeout of a second or more is rounded up to milliseconds.
     #[doc(alias("epoll_wait", "kevent", "ppoll", "GetQueuedCompletionStatusEx"))]
     #[inline(always)]
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {

@@ -275,8 +275,8 @@ impl Epoll {
     }
 }
 
-/// Returns whether whole milliseconds would be worse than what `epoll_pwait2` offers. It takes 100 ns more
-/// than `epoll_wait`, and from a second on the kernel's own accuracy is a millisecond or worse.
+/// Returns whether `timeout` needs nanoseconds. `epoll_pwait2` takes 100 ns more than `epoll_wait`; and for a
+/// second or more the kernel lets a thread, unless it is a real-time one, sleep a millisecond longer anyway.
 #[cfg(target_os = "linux")]
 #[inline]
 fn needs_precision(timeout: Duration) -> bool {
