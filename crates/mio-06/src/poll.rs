@@ -25,7 +25,7 @@ pub struct Poll {
 /// What a [`Registration`](crate::Registration) keeps of its `Poll`.
 pub(crate) struct Link {
     waker: Waker,
-    polls: AtomicUsize,
+    drains: AtomicUsize,
 }
 
 impl Link {
@@ -34,9 +34,9 @@ impl Link {
         self.waker.wake()
     }
 
-    /// Returns how many polls have returned.
-    pub(crate) fn polls(&self) -> usize {
-        self.polls.load(Ordering::Relaxed)
+    /// Returns how many polls had room for every event, and so left none for the next poll.
+    pub(crate) fn drains(&self) -> usize {
+        self.drains.load(Ordering::Relaxed)
     }
 }
 
@@ -49,7 +49,7 @@ impl Poll {
         let inner = new()?;
         let link = Link {
             waker: Waker::silent(&inner)?,
-            polls: AtomicUsize::new(0),
+            drains: AtomicUsize::new(0),
         };
         Ok(Poll {
             inner,
@@ -108,10 +108,11 @@ impl Poll {
     /// Waits until a source is ready or until `timeout` has passed, and returns the number of events.
     ///
     /// It also returns, without an event, after readiness that a program had set was taken back before
-    /// a poll reported it, and after a [`Registration`](crate::Registration) was dropped. A signal does not end it.
+    /// a poll reported it, and after a [`Registration`](crate::Registration) was dropped. Readiness that is taken
+    /// back after a poll that filled `events` counts as not reported. A signal does not end the wait.
     ///
     /// # Errors
-    /// `InvalidInput` if `events` has no capacity.
+    /// `InvalidInput` if `events` has no capacity; on systems with kqueue such a poll returns zero at once.
     pub fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         self.fill(events, |inner| self.inner.poll(inner, timeout))
     }
@@ -136,7 +137,9 @@ impl Poll {
         poll: impl FnOnce(&mut readywire::Events) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let count = events.fill(self.inner.backend(), poll)?;
-        self.link.polls.fetch_add(1, Ordering::Relaxed);
+        if count < events.capacity() {
+            self.link.drains.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(count)
     }
 }

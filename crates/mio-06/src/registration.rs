@@ -2,10 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use readywire::RegistrationError;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::event::Evented;
 use crate::poll::Link;
@@ -28,99 +25,72 @@ pub struct SetReadiness {
 
 /// What a registration and its setters share.
 ///
-/// readywire reports errors and hang-ups also to who has no interest in them, mio here only within the
-/// interest: `inner` is told what is to be reported.
+/// readywire reports errors and hang-ups also without an interest in them, mio reports only what the
+/// interest includes: `inner` has only the readiness that is to be reported.
 struct Shared {
     inner: readywire::SetReadiness,
-    /// A [`State`].
-    state: AtomicUsize,
-    /// How many polls had returned when there was something to report last.
-    polls: AtomicUsize,
-    link: OnceLock<Arc<Link>>,
+    state: Mutex<State>,
 }
 
-/// What was set, and what is reported of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct State(usize);
+/// The state that mio has in a registration.
+struct State {
+    /// The `Poll` that the registration belongs to.
+    link: Option<Arc<Link>>,
+    /// As it was set last.
+    readiness: Ready,
+    interest: Ready,
+    opts: readywire::PollOpt,
+    /// The number of drains when there last was something to report; `None` if nothing waits for a poll.
+    queued: Option<usize>,
+    /// Whether a oneshot has fired since the registration was changed last.
+    is_spent: bool,
+    is_dropped: bool,
+}
 
 impl State {
-    const INTEREST: usize = 8;
-    const LEVEL: usize = 1 << 16;
-    const DROPPED: usize = 1 << 17;
-
-    /// The kinds that mio keeps.
-    fn kinds(ready: Ready) -> Ready {
-        ready & (Ready::READABLE | Ready::WRITABLE | Ready::ERROR | Ready::HUP)
+    fn reported(&self) -> Ready {
+        self.readiness & self.interest
     }
 
-    fn readiness(self) -> Ready {
-        State::kinds(Ready::from_usize(self.0))
+    /// Returns whether the next poll would find something to report.
+    ///
+    /// A poll that drained the queue since the last change has reported an edge; a level stays.
+    fn is_pending(&mut self) -> bool {
+        let is_reported = match (&self.link, self.queued) {
+            (Some(link), Some(drains)) => self.opts.is_edge() && link.drains() != drains,
+            _ => false,
+        };
+        if is_reported {
+            self.queued = None;
+            self.is_spent = self.opts.is_oneshot();
+        }
+        self.queued.is_some()
     }
+}
 
-    fn interest(self) -> Ready {
-        State::kinds(Ready::from_usize(self.0 >> State::INTEREST))
-    }
-
-    fn reported(self) -> Ready {
-        self.readiness() & self.interest()
-    }
-
-    fn is_level(self) -> bool {
-        self.0 & State::LEVEL != 0
-    }
-
-    fn with_readiness(self, readiness: Ready) -> State {
-        State(self.0 - self.readiness().as_usize() + State::kinds(readiness).as_usize())
-    }
-
-    fn with_terms(self, interest: Ready, opts: readywire::PollOpt) -> State {
-        let level = if opts.is_edge() { 0 } else { State::LEVEL };
-        let dropped = self.0 & State::DROPPED;
-        let interest = State::kinds(interest).as_usize() << State::INTEREST;
-        State(self.readiness().as_usize() | interest | level | dropped)
-    }
+/// The kinds that mio keeps.
+fn kinds(ready: Ready) -> Ready {
+    ready & (Ready::READABLE | Ready::WRITABLE | Ready::ERROR | Ready::HUP)
 }
 
 impl Shared {
-    /// Changes the state; returns it as it was, or `None` if the registration was dropped.
-    fn change(&self, change: impl Fn(State) -> State) -> Option<State> {
-        let change = |state| (state & State::DROPPED == 0).then(|| change(State(state)).0);
-        let changed = self
-            .state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
-        changed.ok().map(State)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn state(&self) -> State {
-        State(self.state.load(Ordering::Acquire))
-    }
-
-    /// Has readywire report what the state says. Whoever comes last finds the state as it is in the end.
-    fn publish(&self) -> io::Result<()> {
-        loop {
-            let reported = self.state().reported();
-            if let Some(link) = self.link.get().filter(|_| !reported.is_empty()) {
-                self.polls.store(link.polls(), Ordering::Relaxed);
-            }
-            self.inner.set_readiness(reported.into_readywire())?;
-            if self.state().reported() == reported {
-                return Ok(());
-            }
+    /// Has readywire report what the state says.
+    ///
+    /// If something was pending and nothing is left to report, a poll ends without an event, as in mio.
+    fn publish(&self, state: &mut State, was_pending: bool) -> io::Result<()> {
+        let reported = state.reported();
+        let link = state.link.as_ref();
+        let queueing = link.filter(|_| !reported.is_empty() && !state.is_spent);
+        state.queued = queueing.map(|link| link.drains());
+        self.inner.set_readiness(reported.into_readywire())?;
+        match link {
+            Some(link) if was_pending && reported.is_empty() => link.wake(),
+            _ => Ok(()),
         }
-    }
-
-    /// Ends a poll without an event, as mio does, if there was something to report, `before`, and there is no
-    /// more: unless it was an edge that has been reported.
-    fn end_poll_if_taken_back(&self, before: State) -> io::Result<()> {
-        let Some(link) = self.link.get() else {
-            return Ok(());
-        };
-        let is_taken_back = !before.reported().is_empty() && self.state().reported().is_empty();
-        let is_pending = before.is_level() || self.polls.load(Ordering::Relaxed) == link.polls();
-        if is_taken_back && is_pending {
-            link.wake()?;
-        }
-        Ok(())
     }
 }
 
@@ -130,9 +100,15 @@ impl Registration {
         let (inner, setter) = readywire::Registration::new();
         let shared = Arc::new(Shared {
             inner: setter,
-            state: AtomicUsize::new(0),
-            polls: AtomicUsize::new(0),
-            link: OnceLock::new(),
+            state: Mutex::new(State {
+                link: None,
+                readiness: Ready::empty(),
+                interest: Ready::empty(),
+                opts: readywire::PollOpt::LEVEL,
+                queued: None,
+                is_spent: false,
+                is_dropped: false,
+            }),
         });
         let set_readiness = SetReadiness {
             shared: Arc::clone(&shared),
@@ -148,43 +124,23 @@ impl Registration {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let link = self.shared.link.get_or_init(|| Arc::clone(&poll.link));
-        if !Arc::ptr_eq(link, &poll.link) {
-            return Err(another_poll());
-        }
-        let opts = opts.for_registration();
-        let Some(before) = self.shared.change(|state| state.with_terms(interest, opts)) else {
-            return Ok(());
-        };
-        let terms = (token, State::kinds(interest).into_readywire(), opts);
-        self.begin(poll, terms)?;
-        self.shared.publish()?;
-        self.shared.end_poll_if_taken_back(before)
-    }
-
-    fn begin(
-        &self,
-        poll: &Poll,
-        (token, interest, opts): (Token, readywire::Ready, readywire::PollOpt),
-    ) -> io::Result<()> {
-        let poll = &poll.inner;
-        let result = poll.reregister(&self.inner, token, interest, opts);
-        match not_misused(result)? {
-            Some(()) => Ok(()),
-            None => {
-                let result = poll.register(&self.inner, token, interest, opts);
-                // Otherwise another thread has registered it meanwhile.
-                not_misused(result).map(drop)
+        let (interest, opts) = (kinds(interest), opts.for_registration());
+        let terms = interest.into_readywire();
+        // Held to the end: threads that change the registration at once do so one after the other.
+        let mut state = self.shared.lock();
+        match &state.link {
+            None => poll.inner.register(&self.inner, token, terms, opts)?,
+            Some(link) if Arc::ptr_eq(link, &poll.link) => {
+                poll.inner.reregister(&self.inner, token, terms, opts)?;
             }
+            Some(_) => return Err(another_poll()),
         }
-    }
-}
-
-/// Returns `None` for an error that says that a source is registered or that it is not.
-fn not_misused(result: io::Result<()>) -> io::Result<Option<()>> {
-    match result {
-        Err(error) if RegistrationError::from_io(&error).is_some() => Ok(None),
-        result => result.map(Some),
+        let was_pending = state.is_pending();
+        state.link = Some(Arc::clone(&poll.link));
+        state.interest = interest;
+        state.opts = opts;
+        state.is_spent = false;
+        self.shared.publish(&mut state, was_pending)
     }
 }
 
@@ -260,8 +216,9 @@ impl Evented for Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.shared.state.fetch_or(State::DROPPED, Ordering::AcqRel);
-        if let Some(link) = self.shared.link.get() {
+        let mut state = self.shared.lock();
+        state.is_dropped = true;
+        if let Some(link) = &state.link {
             // Nobody is left to hear of an error.
             let _failed = link.wake().is_err();
         }
@@ -277,7 +234,7 @@ impl fmt::Debug for Registration {
 impl SetReadiness {
     /// Returns the readiness as it was set last.
     pub fn readiness(&self) -> Ready {
-        self.shared.state().readiness()
+        self.shared.lock().readiness
     }
 
     /// Sets the readiness, and has a poll report it if there is something to report.
@@ -285,11 +242,13 @@ impl SetReadiness {
     /// # Errors
     /// Any error from the system that waking a poll has.
     pub fn set_readiness(&self, ready: Ready) -> io::Result<()> {
-        let Some(before) = self.shared.change(|state| state.with_readiness(ready)) else {
+        let mut state = self.shared.lock();
+        if state.is_dropped {
             return Ok(());
-        };
-        self.shared.publish()?;
-        self.shared.end_poll_if_taken_back(before)
+        }
+        let was_pending = state.is_pending();
+        state.readiness = kinds(ready);
+        self.shared.publish(&mut state, was_pending)
     }
 }
 

@@ -16,6 +16,7 @@ macro_rules! programs {
             use std::io::{self, Read, Write};
             use std::net;
             use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+            use std::sync::atomic::{AtomicUsize, Ordering};
             use std::sync::mpsc::TryRecvError;
             use std::thread;
             use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ macro_rules! programs {
 
             const NOW: Option<Duration> = Some(Duration::ZERO);
             const DEADLINE: Duration = Duration::from_secs(60);
+            /// How long to wait where nothing is to end a poll.
+            const SHORT: Duration = Duration::from_millis(30);
 
             fn both() -> Ready {
                 Ready::readable() | Ready::writable()
@@ -328,12 +331,23 @@ macro_rules! programs {
                     .unwrap();
                 let linger = option.linger().unwrap();
                 let number = error(option.set_ttl(0));
+
+                let (source, set) = Registration::new2();
+                let third = Poll::new().unwrap();
+                third
+                    .register(&source, Token(1), both(), PollOpt::edge())
+                    .unwrap();
+                set.set_readiness(both()).unwrap();
+                third.poll(&mut Events::with_capacity(1), NOW).unwrap();
+                set.set_readiness(Ready::empty()).unwrap();
+                let after_a_full_batch = ends_early(&third, SHORT);
                 vec![
                     after_giving_up,
                     ended_by_number,
                     after_drop,
                     error(twice),
                     format!("{linger:?} {number} {:?}", UnixReady::hup()),
+                    format!("{after_a_full_batch:?}"),
                 ]
             }
 
@@ -354,11 +368,16 @@ macro_rules! programs {
                 timeout: Duration,
                 take_back: impl FnOnce(Registration, &SetReadiness) -> Option<Registration>,
             ) -> (usize, bool) {
-                let mut events = Events::with_capacity(8);
                 let (source, set) = Registration::new2();
                 poll.register(&source, Token(1), both(), opts).unwrap();
                 set.set_readiness(Ready::readable()).unwrap();
                 let _kept = take_back(source, &set);
+                ends_early(poll, timeout)
+            }
+
+            /// Polls; returns how many events there were, and whether the poll ended before its time.
+            fn ends_early(poll: &Poll, timeout: Duration) -> (usize, bool) {
+                let mut events = Events::with_capacity(8);
                 let start = Instant::now();
                 let count = poll.poll(&mut events, Some(timeout)).unwrap();
                 (count, start.elapsed() < timeout)
@@ -388,17 +407,12 @@ macro_rules! programs {
                     note(&mut seen, (opts, dropped, deregistered, emptied, narrowed));
                 }
                 let mut events = Events::with_capacity(8);
-                let reported = take_back(
-                    &poll,
-                    PollOpt::edge(),
-                    Duration::from_millis(30),
-                    |source, set| {
-                        // What has been reported ends no other poll.
-                        while poll.poll(&mut events, NOW).unwrap() > 0 {}
-                        set.set_readiness(Ready::empty()).unwrap();
-                        Some(source)
-                    },
-                );
+                let reported = take_back(&poll, PollOpt::edge(), SHORT, |source, set| {
+                    // What has been reported ends no other poll.
+                    while poll.poll(&mut events, NOW).unwrap() > 0 {}
+                    set.set_readiness(Ready::empty()).unwrap();
+                    Some(source)
+                });
                 let dropped = take_back(&poll, PollOpt::edge(), DEADLINE, |source, _| {
                     while poll.poll(&mut events, NOW).unwrap() > 0 {}
                     drop(source);
@@ -406,6 +420,113 @@ macro_rules! programs {
                 });
                 note(&mut seen, (reported, dropped));
                 seen
+            }
+
+            /// Takes an edge back that a full batch left in the queue, and polls.
+            pub(super) fn taken_back_after_a_full_batch() -> (usize, bool) {
+                let poll = Poll::new().unwrap();
+                let mut events = Events::with_capacity(1);
+                let pairs = [Registration::new2(), Registration::new2()];
+                for (token, (source, set)) in pairs.iter().enumerate() {
+                    poll.register(source, Token(token), both(), PollOpt::edge())
+                        .unwrap();
+                    set.set_readiness(Ready::readable()).unwrap();
+                }
+                assert_eq!(poll.poll(&mut events, NOW).unwrap(), 1);
+                let Token(reported) = list(&events)[0].token();
+                let (_, left) = &pairs[1 - reported];
+                left.set_readiness(Ready::empty()).unwrap();
+                ends_early(&poll, DEADLINE)
+            }
+
+            /// Lets a oneshot fire, changes something, and polls.
+            fn after_a_oneshot(change: impl FnOnce(&Poll, &Registration, &SetReadiness)) -> String {
+                let poll = Poll::new().unwrap();
+                let (source, set) = Registration::new2();
+                let once = PollOpt::edge() | PollOpt::oneshot();
+                poll.register(&source, Token(1), Ready::readable(), once)
+                    .unwrap();
+                set.set_readiness(Ready::readable()).unwrap();
+                let first = look(&poll);
+                change(&poll, &source, &set);
+                let ended = ends_early(&poll, SHORT);
+                // Armed again, it reports.
+                poll.reregister(&source, Token(2), both(), once).unwrap();
+                set.set_readiness(both()).unwrap();
+                format!("{first} {ended:?} {} {}", look(&poll), look(&poll))
+            }
+
+            pub(super) fn spent_oneshots() -> String {
+                let mut seen = String::new();
+                let once = PollOpt::edge() | PollOpt::oneshot();
+                for opts in [once, PollOpt::edge(), PollOpt::level()] {
+                    let cleared = after_a_oneshot(|_, _, set| {
+                        set.set_readiness(Ready::readable()).unwrap();
+                        set.set_readiness(Ready::empty()).unwrap();
+                    });
+                    let narrowed = after_a_oneshot(|poll, source, set| {
+                        set.set_readiness(Ready::readable()).unwrap();
+                        poll.reregister(source, Token(1), Ready::writable(), opts)
+                            .unwrap();
+                    });
+                    let armed = after_a_oneshot(|poll, source, set| {
+                        set.set_readiness(Ready::readable()).unwrap();
+                        poll.reregister(source, Token(1), both(), opts).unwrap();
+                        set.set_readiness(Ready::empty()).unwrap();
+                    });
+                    note(&mut seen, (opts, cleared, narrowed, armed));
+                }
+                seen
+            }
+
+            /// Two threads reregister at once; returns how often the token and the interest are not of one of them.
+            pub(super) fn reregistered_by_two_threads() -> usize {
+                let poll = Poll::new().unwrap();
+                let (source, set) = Registration::new2();
+                let edge = PollOpt::edge();
+                poll.register(&source, Token(0), Ready::empty(), edge)
+                    .unwrap();
+                let terms = [(Token(1), Ready::readable()), (Token(2), Ready::writable())];
+                let reregister = |(token, interest)| {
+                    poll.reregister(&source, token, interest, edge).unwrap();
+                };
+                const ROUNDS: usize = 20_000;
+                let arrived = AtomicUsize::new(0);
+                let meet = |round: usize| {
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    for spins in 0_usize.. {
+                        if arrived.load(Ordering::SeqCst) >= 2 * round {
+                            break;
+                        }
+                        if spins > 1_000 {
+                            thread::yield_now();
+                        }
+                    }
+                };
+                let mut mixed = 0;
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        for round in 0..ROUNDS {
+                            meet(2 * round + 1);
+                            reregister(terms[0]);
+                            meet(2 * round + 2);
+                        }
+                    });
+                    let mut events = Events::with_capacity(8);
+                    for round in 0..ROUNDS {
+                        meet(2 * round + 1);
+                        reregister(terms[1]);
+                        meet(2 * round + 2);
+                        set.set_readiness(both()).unwrap();
+                        poll.poll(&mut events, NOW).unwrap();
+                        let seen: Vec<_> =
+                            events.iter().map(|e| (e.token(), e.readiness())).collect();
+                        mixed += usize::from(seen != [terms[0]] && seen != [terms[1]]);
+                        set.set_readiness(Ready::empty()).unwrap();
+                        poll.poll(&mut events, NOW).unwrap();
+                    }
+                });
+                mixed
             }
 
             pub(super) fn a_drop_ends_a_poll_of_another_thread() -> usize {
@@ -1166,6 +1287,24 @@ fn readiness_that_is_taken_back_ends_a_poll() {
 }
 
 #[test]
+fn an_edge_that_a_full_batch_left_is_taken_back() {
+    let ours = readywire::taken_back_after_a_full_batch();
+    assert_eq!(ours, (0, true));
+    assert_eq!(ours, real::taken_back_after_a_full_batch());
+}
+
+#[test]
+fn a_spent_oneshot_ends_no_poll() {
+    assert_same(&readywire::spent_oneshots(), &real::spent_oneshots());
+}
+
+#[test]
+fn threads_that_reregister_at_once_do_not_mix_their_terms() {
+    assert_eq!(readywire::reregistered_by_two_threads(), 0);
+    assert_eq!(real::reregistered_by_two_threads(), 0);
+}
+
+#[test]
 fn events_stay_in_their_batch() {
     assert_same(&readywire::batch(), &real::batch());
 }
@@ -1189,6 +1328,7 @@ fn what_differs_is_as_the_readme_says() {
         "",
         "Some((AlreadyExists, Some(17)))",
         "Some(65535s) Some((InvalidInput, None)) Hup",
+        "(0, true)",
     ];
     let theirs = [
         "Token(1) Writable (false, false, false) ",
@@ -1196,6 +1336,7 @@ fn what_differs_is_as_the_readme_says() {
         "Token(1) Writable (false, false, false) ",
         "None",
         "Some(100000s) Some((InvalidInput, Some(22))) Hup | Aio",
+        "(0, false)",
     ];
     assert_eq!(readywire::differences(), ours);
     assert_eq!(real::differences(), theirs);
