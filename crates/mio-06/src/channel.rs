@@ -227,10 +227,13 @@ impl Evented for ReceiverCtl {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
-        let (registration, set_readiness) = Registration::new(poll, token, interest, opts);
-        if self.registration.set(registration).is_err() {
-            return Err(io::Error::other("the receiver is registered already"));
+        let refused = || io::Error::other("the receiver is registered already");
+        if self.registration.get().is_some() {
+            return Err(refused());
         }
+        let (registration, set_readiness) = Registration::new(poll, token, interest, opts);
+        // Another thread may have registered it since.
+        self.registration.set(registration).map_err(|_| refused())?;
         let set_readiness = self.shared.set_readiness.get_or_init(|| set_readiness);
         // A sender whose message is not counted yet finds the handle: both add to one counter.
         if self.shared.messages.fetch_add(0, Ordering::AcqRel) > 0 {

@@ -177,6 +177,10 @@ impl<T> Evented for Timer<T> {
         interest: Ready,
         opts: PollOpt,
     ) -> io::Result<()> {
+        let refused = || io::Error::other("the timer is registered already");
+        if self.registered.get().is_some() {
+            return Err(refused());
+        }
         let (registration, set_readiness) = Registration::new(poll, token, interest, opts);
         let alarm = Arc::new(Alarm::default());
         let (ringer, handle, clock) = (Arc::clone(&alarm), set_readiness.clone(), self.clock);
@@ -186,9 +190,8 @@ impl<T> Evented for Timer<T> {
             set_readiness,
             alarm,
         };
-        if self.registered.set(registered).is_err() {
-            return Err(io::Error::other("the timer is registered already"));
-        }
+        // Another thread may have registered it since.
+        self.registered.set(registered).map_err(|_| refused())?;
         self.schedule();
         Ok(())
     }

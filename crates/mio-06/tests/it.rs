@@ -529,6 +529,21 @@ macro_rules! programs {
                 mixed
             }
 
+            pub(super) fn registered_twice() -> String {
+                let mut seen = String::new();
+                let (_sender, receiver) = channel::channel::<()>();
+                let timer = Timer::<()>::default();
+                let sources: [&dyn Evented; 2] = [&receiver, &timer];
+                for source in sources {
+                    let poll = Poll::new().unwrap();
+                    let register =
+                        || poll.register(source, Token(1), Ready::readable(), PollOpt::edge());
+                    note(&mut seen, error(register()));
+                    note(&mut seen, (error(register()), ends_early(&poll, SHORT)));
+                }
+                seen
+            }
+
             pub(super) fn a_drop_ends_a_poll_of_another_thread() -> usize {
                 let poll = Poll::new().unwrap();
                 let mut events = Events::with_capacity(8);
@@ -1302,6 +1317,11 @@ fn a_spent_oneshot_ends_no_poll() {
 fn threads_that_reregister_at_once_do_not_mix_their_terms() {
     assert_eq!(readywire::reregistered_by_two_threads(), 0);
     assert_eq!(real::reregistered_by_two_threads(), 0);
+}
+
+#[test]
+fn registering_twice_is_refused_and_ends_no_poll() {
+    assert_same(&readywire::registered_twice(), &real::registered_twice());
 }
 
 #[test]
