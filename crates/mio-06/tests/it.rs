@@ -909,6 +909,9 @@ macro_rules! programs {
                 let mut server = listener.try_clone().unwrap().accept().unwrap();
                 let (mut reader, writer) = unix::pipe().unwrap();
                 note(&mut seen, client.try_read_recv_fd(&mut [0; 8]).unwrap());
+                for not_open in [-1, i32::MAX] {
+                    note(&mut seen, error(server.write_send_fd(b"fd", not_open)));
+                }
                 note(
                     &mut seen,
                     server.write_send_fd(b"fd", writer.as_raw_fd()).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
@@ -117,17 +117,14 @@ impl UnixStream {
 
     /// Writes, and sends a descriptor along.
     ///
+    /// The descriptor is duplicated for the call.
+    ///
     /// # Errors
-    /// `WouldBlock` if there is no room; `InvalidInput` for a negative descriptor; otherwise any error from
-    /// `sendmsg(2)`.
+    /// `WouldBlock` if there is no room; `EBADF` for a number that is no open descriptor; otherwise any error
+    /// from `fcntl(2)` and `sendmsg(2)`.
     pub fn write_send_fd(&mut self, buf: &[u8], fd: RawFd) -> io::Result<usize> {
-        if fd < 0 {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        // SAFETY: the number is borrowed for this call, in which the kernel looks it up: for one that is no
-        // open descriptor it returns an error.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        self.inner.send_fds(&[IoSlice::new(buf)], &[fd])
+        let fd = duplicate(fd)?;
+        self.inner.send_fds(&[IoSlice::new(buf)], &[fd.as_fd()])
     }
 
     /// Writes as [`write_send_fd`](UnixStream::write_send_fd) does; `None` if there is no room.
@@ -137,6 +134,17 @@ impl UnixStream {
     pub fn try_write_send_fd(&mut self, buf: &[u8], fd: RawFd) -> io::Result<Option<usize>> {
         none_if_blocked(self.write_send_fd(buf, fd))
     }
+}
+
+/// Duplicates the descriptor of a number, which a caller without `unsafe` need not keep open.
+fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only; for one that is no open descriptor the kernel returns an error.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 source!(UnixStream);
