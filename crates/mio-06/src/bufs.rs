@@ -43,8 +43,10 @@ pub(crate) fn write(
 }
 
 fn check(len: usize) -> io::Result<()> {
+    const EINVAL: i32 = 22;
+
     if cfg!(unix) && len > MOST {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(io::Error::from_raw_os_error(EINVAL));
     }
     Ok(())
 }

@@ -146,7 +146,7 @@ impl Events {
     ) -> io::Result<usize> {
         self.list.clear();
         if self.capacity == 0 {
-            return Err(no_capacity());
+            return poll_without_room();
         }
         poll(&mut self.inner)?;
         let as_mio_has_it =
@@ -156,14 +156,24 @@ impl Events {
     }
 }
 
-/// Returns the error of the system call that mio makes without room for an event.
-fn no_capacity() -> io::Error {
+/// Returns the result of the system call that mio makes without room for an event.
+fn poll_without_room() -> io::Result<usize> {
     const EINVAL: i32 = 22;
+    const ERROR_INVALID_PARAMETER: i32 = 87;
 
-    if cfg!(unix) {
-        io::Error::from_raw_os_error(EINVAL)
+    if cfg!(windows) {
+        Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER))
+    } else if cfg!(any(
+        target_vendor = "apple",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )) {
+        // `kevent(2)` returns at once.
+        Ok(0)
     } else {
-        io::ErrorKind::InvalidInput.into()
+        Err(io::Error::from_raw_os_error(EINVAL))
     }
 }
 

@@ -659,14 +659,15 @@ macro_rules! programs {
                 let byte = &b"x"[..];
                 for count in [0, 1, 3, 64, 65, 1024, 1025, 3000] {
                     let bufs: Vec<&IoVec> = vec![byte.into(); count];
-                    let written = one.write_bufs(&bufs).map_err(|error| error.kind());
+                    let number = |error: io::Error| (error.kind(), error.raw_os_error());
+                    let written = one.write_bufs(&bufs).map_err(number);
                     let mut memory = vec![0; count];
                     let mut bufs: Vec<&mut IoVec> =
                         memory.chunks_mut(1).map(|buf| buf.into()).collect();
                     if written.as_ref().is_ok_and(|&count| count > 0) {
                         super::expect_arrival(&other);
                     }
-                    let read = other.read_bufs(&mut bufs).map_err(|error| error.kind());
+                    let read = other.read_bufs(&mut bufs).map_err(number);
                     note(
                         &mut seen,
                         (
