@@ -39,7 +39,10 @@ pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     (sender, receiver)
 }
 
-/// Makes what counts the messages of a channel, for one of another kind.
+/// Makes a pair of counters that add readiness to a channel of another crate.
+///
+/// Call [`inc`](SenderCtl::inc) after each send and [`dec`](ReceiverCtl::dec) after each receive, and register the
+/// [`ReceiverCtl`].
 pub fn ctl_pair() -> (SenderCtl, ReceiverCtl) {
     let shared = Arc::new(Shared {
         messages: AtomicUsize::new(0),
@@ -54,7 +57,7 @@ pub fn ctl_pair() -> (SenderCtl, ReceiverCtl) {
 }
 
 struct Shared {
-    /// The messages that are there to be received; once no sender is left, one more.
+    /// The number of messages in the channel, plus one once the last sender is gone.
     messages: AtomicUsize,
     senders: AtomicUsize,
     set_readiness: OnceLock<SetReadiness>,
@@ -258,17 +261,17 @@ impl Evented for ReceiverCtl {
     }
 }
 
-/// Why a message was not sent.
+/// The error of sending a message.
 pub enum SendError<T> {
-    /// The receiver could not be woken.
+    /// The message is in the channel, but the poll that waits for it could not be woken.
     Io(io::Error),
     /// There is no receiver.
     Disconnected(T),
 }
 
-/// Why a message was not sent at once.
+/// The error of sending a message without waiting for room.
 pub enum TrySendError<T> {
-    /// The receiver could not be woken.
+    /// The message is in the channel, but the poll that waits for it could not be woken.
     Io(io::Error),
     /// There is no room.
     Full(T),

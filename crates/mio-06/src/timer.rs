@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use crate::event::Evented;
 use crate::{Poll, PollOpt, Ready, Registration, SetReadiness, Token};
 
-/// Timeouts with a state each: readable once one is over, until [`poll`](Timer::poll) finds no more.
+/// A set of timeouts, each with a state of type `T`.
 ///
-/// It counts in ticks. A timeout is over at the tick that is next to it, but at the next one at the earliest.
+/// The timer is readable once a timeout has expired, until [`poll`](Timer::poll) returns `None`. Time is counted in
+/// ticks: a delay is rounded to the nearest tick, and a timeout expires at the next tick at the earliest.
 pub struct Timer<T> {
     clock: Clock,
     /// By their tick; of one tick, the latest first.

@@ -293,9 +293,9 @@ impl<M> fmt::Debug for Sender<M> {
     }
 }
 
-/// Why a message was not sent.
+/// The error of sending a message to an [`EventLoop`].
 pub enum NotifyError<M> {
-    /// The loop could not be woken.
+    /// The message is in the queue of the loop, but the loop could not be woken.
     Io(io::Error),
     /// There is no room.
     Full(M),
