@@ -29,7 +29,7 @@ macro_rules! programs {
             use $mio::unix::{SourceFd, pipe};
             use $mio::{Events, Interest, Poll, Token, Waker};
 
-            use super::{DEADLINE, expect_end, reset, seen, tcp_pair, urgent};
+            use super::{DEADLINE, expect_end, reset, seen, tcp_pair};
 
             const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -223,7 +223,13 @@ macro_rules! programs {
 
             #[cfg(any(target_os = "linux", target_os = "android"))]
             pub(super) fn urgent_data() -> String {
-                watch(pair, Some(&|_, peer| urgent(peer)), transfer)
+                let urgent: &Change<TcpStream, net::TcpStream> = &|_, peer| {
+                    socket2::SockRef::from(&peer)
+                        .send_out_of_band(b"!")
+                        .unwrap();
+                    Some(peer)
+                };
+                watch(pair, Some(urgent), transfer)
             }
 
             pub(super) fn pipes_without_their_other_end() -> String {
@@ -565,10 +571,4 @@ fn reset(stream: net::TcpStream) -> Option<net::TcpStream> {
     let now = Some(Duration::ZERO);
     SockRef::from(&stream).set_linger(now).unwrap();
     None
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn urgent(stream: net::TcpStream) -> Option<net::TcpStream> {
-    SockRef::from(&stream).send_out_of_band(b"!").unwrap();
-    Some(stream)
 }
