@@ -1,4 +1,4 @@
-//! Named pipes: overlapped operations on buffers of their own, told as readiness.
+//! Named pipes: readiness, made of overlapped operations with buffers of their own.
 //!
 //! A read is always under way while the pipe is registered and connected; when it completes, the
 //! pipe is readable. A write is copied and begun at once; the pipe is writable while none is under way. Each
@@ -21,10 +21,11 @@ use super::overlapped::{File, Id, Operation};
 use crate::event::Source;
 use crate::{Interest, Registry, Token};
 
-/// How much one read takes at least.
+/// The smallest number of bytes that a read asks for.
 const LEAST: usize = 4 * 1024;
 
-/// How long the buffers of a pipe are that this module makes, and how much one read of a pipe takes at most.
+/// The size of the buffers of a pipe that is made here, and the largest number of bytes that a read of a pipe
+/// asks for.
 const MOST: usize = 64 * 1024;
 
 /// A named pipe of Windows, which can be registered, read and written as a socket can.
@@ -43,10 +44,12 @@ pub struct NamedPipe {
     pipe: Arc<Pipe>,
 }
 
-/// What outlives a [`NamedPipe`] until its last operation is over.
+/// The handle and the state of a [`NamedPipe`]. The operations under way share them, and so keep them alive after
+/// the `NamedPipe` is dropped.
 pub(super) struct Pipe {
     pub(super) file: File,
-    /// How much one read takes at most. What is no pipe may wait until the buffer is full.
+    /// The largest number of bytes that a read asks for. A read of something other than a pipe may wait until
+    /// its buffer is full.
     most: usize,
     state: Mutex<State>,
 }
@@ -428,6 +431,10 @@ impl FromRawHandle for NamedPipe {
     /// # Safety
     /// The handle must be open, owned by nothing else, and opened with `FILE_FLAG_OVERLAPPED`. It must not
     /// belong to a completion port, nor leave out the completions of what succeeds at once.
+    ///
+    /// It must be a named pipe, or a device whose driver returns no warning for a read or a write except
+    /// `STATUS_BUFFER_OVERFLOW` (`ERROR_MORE_DATA`). Windows reports a warning as a failure and still queues a
+    /// completion. After any other failure this type frees the memory that the completion would refer to.
     unsafe fn from_raw_handle(handle: RawHandle) -> NamedPipe {
         // SAFETY: the caller guarantees that the handle is open and owned by nothing else.
         NamedPipe::from_file(File::new(unsafe { OwnedHandle::from_raw_handle(handle) }))

@@ -89,11 +89,11 @@ impl File {
     }
 }
 
-/// Which operation it is that is under way.
+/// Identifies an operation that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(usize);
 
-/// An operation that is not under way: while it is, the system has it.
+/// An overlapped operation with its buffer. The system owns it while it is under way.
 #[repr(C)]
 pub(super) struct Operation {
     /// The first field, so that both have one address.
@@ -116,7 +116,7 @@ impl Operation {
         })
     }
 
-    /// Returns which one it is, as long as its box lives.
+    /// Returns the identity of the operation. No other operation has the same one while this box lives.
     pub(super) fn id(&self) -> Id {
         Id(ptr::from_ref(self).addr())
     }
@@ -180,7 +180,9 @@ impl Operation {
         if under_way.contains(&error.raw_os_error()) {
             return Ok(id);
         }
-        // SAFETY: of an operation that has not begun there is no completion, so that it is still ours.
+        // SAFETY: the system queues no completion for an operation that fails at once with an error. It does
+        // for one that ends with a warning: the only warning of a named pipe is the one above, and
+        // `from_raw_handle` demands the same of other handles. So the operation is still ours.
         let mut operation = unsafe { Box::from_raw(operation) };
         operation.pipe = None;
         Err((operation, error))
