@@ -4,9 +4,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{io, ptr};
+
+use windows_sys::Win32::System::IO::CancelIoEx;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
@@ -22,7 +26,7 @@ macro_rules! programs {
             use $mio::windows::NamedPipe;
             use $mio::{Events, Interest, Poll, Token};
 
-            use super::{DEADLINE, name, open};
+            use super::{DEADLINE, cancel, name, open};
 
             const SERVER: Token = Token(1);
             const CLIENT: Token = Token(2);
@@ -59,6 +63,12 @@ macro_rules! programs {
                         assert!(!event.is_error() && !event.is_read_closed());
                     }
                     !self.events.is_empty()
+                }
+
+                /// Takes the events that are pending, and forgets them with all earlier ones.
+                fn forget(&mut self) {
+                    while self.poll(Duration::ZERO) {}
+                    (self.readable, self.writable) = ([false; 3], [false; 3]);
                 }
 
                 fn until_readable(&mut self, Token(at): Token) {
@@ -109,6 +119,20 @@ macro_rules! programs {
                             }
                             result => return result,
                         }
+                    }
+                }
+
+                /// Begins to connect, cancels that, and returns the error.
+                fn failed_connect(&mut self, server: &NamedPipe) -> io::Error {
+                    assert_eq!(kind(server.connect()), Some(ErrorKind::WouldBlock));
+                    cancel(server);
+                    let end = Instant::now() + DEADLINE;
+                    loop {
+                        if let Some(error) = server.take_error().unwrap() {
+                            return error;
+                        }
+                        assert!(Instant::now() < end, "the connect goes on");
+                        self.poll(Duration::from_millis(10));
                     }
                 }
 
@@ -292,9 +316,89 @@ macro_rules! programs {
                     server.disconnect().unwrap();
                     text += &seen(server.read(&mut buf));
                     drop(client);
-                    while events.poll(Duration::ZERO) {}
-                    (events.readable, events.writable) = ([false; 3], [false; 3]);
+                    events.forget();
                 }
+                text
+            }
+
+            /// Connects after a connect that failed: nothing is reported until a client comes.
+            pub(super) fn connect_after_a_failed_one() -> String {
+                let mut events = Loop::new();
+                let name = name();
+                let mut server = NamedPipe::new(&name).unwrap();
+                events.register(&mut server, SERVER);
+                let error = seen::<()>(Err(events.failed_connect(&server)));
+                events.forget();
+                let mut text = error + &seen(server.connect());
+                let registry = events.poll.registry();
+                registry.reregister(&mut server, SERVER, BOTH).unwrap();
+                text += &format!("{}", events.poll(Duration::ZERO));
+                let mut client = client(&name);
+                events.register(&mut client, CLIENT);
+                events.until_writable(SERVER);
+                text += &seen(server.take_error());
+                text += &seen(events.write(&server, SERVER, b"hello"));
+                let mut buf = [0; 5];
+                events.read_exact(&client, CLIENT, &mut buf);
+                text + &format!("{buf:?}")
+            }
+
+            /// Returns whether a connect that fails is reported.
+            pub(super) fn reports_a_failed_connect() -> bool {
+                let mut events = Loop::new();
+                let mut server = NamedPipe::new(name()).unwrap();
+                events.register(&mut server, SERVER);
+                events.failed_connect(&server);
+                while events.poll(Duration::ZERO) {}
+                let Token(at) = SERVER;
+                events.writable[at]
+            }
+
+            /// Connects while the error of an earlier read was reported and not taken: both directions are
+            /// reported again.
+            pub(super) fn connect_after_a_failed_read() -> String {
+                let mut events = Loop::new();
+                let name = name();
+                let mut server = NamedPipe::new(&name).unwrap();
+                events.register(&mut server, SERVER);
+                let mut text = seen(server.connect());
+                drop(client(&name));
+                events.until_writable(SERVER);
+                server.disconnect().unwrap();
+                let registry = events.poll.registry();
+                registry.reregister(&mut server, SERVER, BOTH).unwrap();
+                events.until_readable(SERVER);
+                events.forget();
+                text += &seen(server.connect());
+                let mut client = client(&name);
+                events.register(&mut client, CLIENT);
+                events.until_readable(SERVER);
+                events.until_writable(SERVER);
+                text += &seen(server.read(&mut [0; 8]));
+                events.write(&client, CLIENT, b"hello").unwrap();
+                let mut buf = [0; 5];
+                events.read_exact(&server, SERVER, &mut buf);
+                text + &format!("{buf:?}")
+            }
+
+            /// Connects while there is a client, and once it is gone: both are reported again.
+            pub(super) fn connected_already() -> String {
+                let mut events = Loop::new();
+                let (server, mut client) = events.pair();
+                client.write_all(b"hello").unwrap();
+                events.until_readable(SERVER);
+                events.forget();
+                let mut text = seen(server.connect());
+                events.until_readable(SERVER);
+                events.until_writable(SERVER);
+                let mut buf = [0; 5];
+                events.read_exact(&server, SERVER, &mut buf);
+                text += &format!("{buf:?}");
+                drop(client);
+                text += &seen(events.read(&server, SERVER, &mut buf));
+                events.forget();
+                text += &seen(server.connect());
+                events.until_writable(SERVER);
                 text
             }
 
@@ -387,6 +491,9 @@ compare! {
     large_transfers,
     a_client_that_goes,
     clients_one_after_another,
+    connect_after_a_failed_one,
+    connect_after_a_failed_read,
+    connected_already,
     registered_again,
     written_before_a_drop,
     without_its_poll,
@@ -396,6 +503,12 @@ compare! {
 fn a_pipe_goes_to_another_poll_where_mio_refuses() {
     assert!(readywire::goes_to_another_poll());
     assert!(!real::goes_to_another_poll());
+}
+
+#[test]
+fn a_failed_connect_is_reported_where_mio_is_silent() {
+    assert!(readywire::reports_a_failed_connect());
+    assert!(!real::reports_a_failed_connect());
 }
 
 /// The name of a pipe that no other test has.
@@ -412,4 +525,11 @@ fn open(name: &str) -> File {
     options.read(true).write(true);
     options.custom_flags(FILE_FLAG_OVERLAPPED);
     options.open(name).unwrap()
+}
+
+/// Makes all operations of a pipe fail that are under way.
+fn cancel(pipe: &impl AsRawHandle) {
+    // SAFETY: the handle is open, and no structure is passed.
+    let result = unsafe { CancelIoEx(pipe.as_raw_handle(), ptr::null()) };
+    assert!(result != 0, "{}", io::Error::last_os_error());
 }

@@ -58,7 +58,7 @@ struct State {
     /// Whether the thread pool delivers completions.
     bound: bool,
     registered: bool,
-    /// Whether there is a client, or has been one, as far as is known.
+    /// Whether there is a client, or has been one, as far as is known; also whether the last `connect` failed.
     connected: bool,
     connecting: Option<Id>,
     connect_error: Option<io::Error>,
@@ -89,20 +89,30 @@ enum Writing {
 }
 
 impl State {
-    /// Sets what the pipe is ready for. What it was ready for before is no new event.
+    /// Reports what the pipe has become ready for: what it was ready for before is no new event.
     fn publish(&self) {
-        let readable = matches!(self.reading, Reading::Arrived(..) | Reading::Failed(_));
-        let writable = self.connected && !matches!(self.writing, Writing::UnderWay(..));
-        let directions = [
-            (&self.readable, readable, Ready::READABLE),
-            (&self.writable, writable, Ready::WRITABLE),
-        ];
-        for (direction, is_ready, kind) in directions {
-            let ready = if is_ready { kind } else { Ready::empty() };
+        for (direction, ready) in self.readiness() {
             if direction.readiness() != ready {
-                let _never_fails = direction.set_readiness(ready).is_ok();
+                set(direction, ready);
             }
         }
+    }
+
+    /// Reports everything the pipe is ready for, also what it was ready for before.
+    fn publish_all(&self) {
+        for (direction, ready) in self.readiness() {
+            set(direction, ready);
+        }
+    }
+
+    fn readiness(&self) -> [(&SetReadiness, Ready); 2] {
+        let readable = matches!(self.reading, Reading::Arrived(..) | Reading::Failed(_));
+        let writable = self.connected && !matches!(self.writing, Writing::UnderWay(..));
+        let when = |is_ready, kind| if is_ready { kind } else { Ready::empty() };
+        [
+            (&self.readable, when(readable, Ready::READABLE)),
+            (&self.writable, when(writable, Ready::WRITABLE)),
+        ]
     }
 
     /// Begins a read, if none is under way and nothing waits to be handed out.
@@ -204,11 +214,14 @@ impl Pipe {
             state.connecting = None;
             if let Err(error) = result {
                 state.connect_error = Some(error);
-                // The event that makes the program ask.
-                state.connected = true;
             }
+            // Also after an error: the writable event makes the program call `take_error`.
+            state.connected = true;
             state.read_ahead(self, Some(operation));
-        } else if matches!(state.reading, Reading::UnderWay(reading) if reading == id) {
+            state.publish_all();
+            return;
+        }
+        if matches!(state.reading, Reading::UnderWay(reading) if reading == id) {
             state.reading = match result {
                 Ok(count) => Reading::Arrived(operation, 0..count),
                 Err(error) => Reading::Failed(error),
@@ -277,6 +290,9 @@ impl NamedPipe {
         match Operation::new().connect(&self.pipe) {
             Ok(id) => {
                 state.connecting = Some(id);
+                // There is no client, whatever an earlier connect reported.
+                state.connected = false;
+                state.publish();
                 Err(io::ErrorKind::WouldBlock.into())
             }
             // A client came before, and may have gone again.
@@ -284,7 +300,7 @@ impl NamedPipe {
                 if is(&error, ERROR_PIPE_CONNECTED) || is(&error, ERROR_NO_DATA) =>
             {
                 state.read_ahead(&self.pipe, Some(operation));
-                state.publish();
+                state.publish_all();
                 Ok(())
             }
             Err((_, error)) => Err(error),
@@ -370,6 +386,10 @@ impl NamedPipe {
         state.publish();
         Ok(count)
     }
+}
+
+fn set(direction: &SetReadiness, ready: Ready) {
+    let _never_fails = direction.set_readiness(ready).is_ok();
 }
 
 fn is(error: &io::Error, code: u32) -> bool {
