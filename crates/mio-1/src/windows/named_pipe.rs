@@ -31,7 +31,7 @@ const MOST: usize = 64 * 1024;
 /// A named pipe of Windows, which can be registered, read and written as a socket can.
 ///
 /// [`connect`](NamedPipe::connect), reads and writes fail with `NotFound` as long as it is not registered.
-/// Events tell of both directions, whatever the interest.
+/// Events report both directions, whatever the interest.
 ///
 /// A client opens the pipe as a file with `FILE_FLAG_OVERLAPPED`, and gives the handle to
 /// [`from_raw_handle`](FromRawHandle::from_raw_handle).

@@ -24,7 +24,7 @@ pub(super) struct Outcomes {
     tests: BTreeMap<Test, Outcome>,
     /// How long the tests of each program took, in seconds.
     took: BTreeMap<String, f64>,
-    /// How many programs failed, be it after their last test.
+    /// How many programs failed, also those that failed after their last test.
     failed_programs: usize,
 }
 
