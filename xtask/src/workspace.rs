@@ -5,7 +5,7 @@ use std::{env, fs, process};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 /// A package named `mio`, which is not a member of the workspace: Cargo allows one package of a name.
 pub(crate) struct Layer {
@@ -33,10 +33,12 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-/// A package of the workspace.
+/// A package that `cargo metadata` lists.
 #[derive(Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) manifest_path: PathBuf,
     /// The oldest Rust that builds it.
     rust_version: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
@@ -54,11 +56,14 @@ pub(crate) struct Dependency {
     pub(crate) path: Option<String>,
 }
 
-/// The packages of the workspace.
+/// The packages of the workspace in the shell's folder.
 pub(crate) fn packages(sh: &Shell) -> Result<Vec<Package>> {
-    let json = cmd!(sh, "cargo metadata --format-version 1 --no-deps")
-        .quiet()
-        .read()?;
+    metadata(cmd!(sh, "cargo metadata --no-deps"))
+}
+
+/// The packages that `cargo metadata` lists.
+pub(crate) fn metadata(command: Cmd<'_>) -> Result<Vec<Package>> {
+    let json = command.args(["--format-version", "1"]).quiet().read()?;
     Ok(serde_json::from_str::<Metadata>(&json)?.packages)
 }
 

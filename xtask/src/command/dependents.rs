@@ -68,18 +68,17 @@ impl Dependents {
                 !suites.is_empty(),
                 "none of these has tests to run on Windows"
             );
-            let wine = Session::start(sh)?;
-            for layer in &LAYERS {
-                summary.step(layer.name, || check_on_windows(sh, &wine, layer));
-            }
-            Some(wine)
+            Some(Session::start(sh)?)
         } else {
             crate::suite::install_programs(sh)?;
-            for layer in &LAYERS {
-                summary.step(layer.name, || check(sh, layer));
-            }
             None
         };
+        for layer in &LAYERS {
+            summary.step(layer.name, || match &wine {
+                Some(wine) => check_on_windows(sh, wine, layer),
+                None => check(sh, layer),
+            });
+        }
         let columns = if self.wine { UNDER_WINE } else { HERE };
         let mut table = Table::new(columns);
         for suite in &suites {
@@ -140,11 +139,11 @@ impl Dependents {
     }
 }
 
-/// Checks a layer by itself: it is not a member of the workspace, where Cargo allows one package of a name.
+/// Checks a layer by itself: it is not a member of the workspace, where Cargo allows one package of a name. Its
+/// format and its manifest are checked by `cargo xtask lint`.
 fn check(sh: &Shell, layer: &Layer) -> Result<()> {
     let _folder = sh.push_dir(workspace::root().join("crates").join(layer.name));
     let _target = sh.push_env("CARGO_TARGET_DIR", workspace::target_dir().join("layers"));
-    cmd!(sh, "cargo fmt --check").run()?;
     for features in layer.features {
         cmd!(
             sh,

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use super::outcomes::{Outcomes, Test};
 use crate::command::wine::Session;
-use crate::workspace;
+use crate::workspace::{self, Package};
 
 /// A workspace of Cargo's own, made from a folder under `xtask/dependents`.
 pub(super) struct Suite {
@@ -233,7 +232,7 @@ pub(crate) fn patch(sh: &Shell, folder: &Path, layer: &str, mio: Mio) -> Result<
     )
     .quiet()
     .run()?;
-    let packages = metadata(sh, &manifest)?.packages;
+    let packages = resolve(sh, &manifest)?;
     let is_layer =
         |package: &Package| package.name == "mio" && package.manifest_path.starts_with(&layer);
     ensure!(
@@ -372,37 +371,21 @@ impl<'a> Build<'a> {
     }
 }
 
-/// What of `cargo metadata` matters here.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    manifest_path: PathBuf,
-}
-
-fn metadata(sh: &Shell, manifest: &Path) -> Result<Metadata> {
-    let json = cmd!(
-        sh,
-        "cargo metadata --format-version 1 --manifest-path {manifest}"
-    );
-    Ok(serde_json::from_str(&json.quiet().read()?)?)
-}
-
 /// The version of the package in a folder.
 fn version(sh: &Shell, folder: &Path) -> Result<String> {
-    let manifest = folder.join("Cargo.toml");
-    let packages = metadata(sh, &manifest)?.packages;
+    let _folder = sh.push_dir(folder);
+    let packages = workspace::packages(sh)?;
     let package = packages
         .into_iter()
-        .find(|package| package.manifest_path == manifest);
+        .find(|package| package.manifest_path.starts_with(folder));
     Ok(package
         .context("a package is among those of its workspace")?
         .version)
+}
+
+/// The packages of the workspace with this manifest, and all that they depend on.
+fn resolve(sh: &Shell, manifest: &Path) -> Result<Vec<Package>> {
+    workspace::metadata(cmd!(sh, "cargo metadata --manifest-path {manifest}"))
 }
 
 /// Downloads a package and returns where it is.
@@ -418,10 +401,10 @@ fn fetch(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
         ),
     )?;
     sh.write_file(folder.join("lib.rs"), "")?;
-    let metadata =
-        metadata(sh, &manifest).with_context(|| format!("cannot fetch {name} {version}"))?;
+    let packages =
+        resolve(sh, &manifest).with_context(|| format!("cannot fetch {name} {version}"))?;
     let is_asked_for = |package: &Package| package.name == name && package.version == version;
-    let package = metadata.packages.into_iter().find(is_asked_for);
+    let package = packages.into_iter().find(is_asked_for);
     let manifest = package
         .context("it is not among its packages")?
         .manifest_path;

@@ -93,7 +93,14 @@ mod tests {
     use super::*;
 
     fn check_one(name: &str, dependency: &str) -> Vec<String> {
-        let json = format!(r#"[{{"name": "{name}", "dependencies": [{dependency}]}}]"#);
+        let json = format!(
+            r#"[{{
+                "name": "{name}",
+                "version": "0.1.0",
+                "manifest_path": "/readywire/{name}/Cargo.toml",
+                "dependencies": [{dependency}]
+            }}]"#
+        );
         let packages: Vec<Package> = serde_json::from_str(&json).expect("packages");
         check(&packages)
     }
